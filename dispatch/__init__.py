@@ -1,0 +1,1 @@
+"""The sending: who should go, who was asked, who answered, and pushing it to them now."""

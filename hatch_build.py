@@ -1,0 +1,1 @@
+"""Builds the consoles (web/ui) into web/static."""

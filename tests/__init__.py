@@ -1,0 +1,1 @@
+"""The proof: the same tree again, plus whole calls told as stories."""

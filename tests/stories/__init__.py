@@ -1,0 +1,1 @@
+"""Whole calls, from ring to cleared, on real parts."""

@@ -1,0 +1,1 @@
+"""Fakes, builders and real parts that many tests use."""

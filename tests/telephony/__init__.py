@@ -1,0 +1,1 @@
+"""Real SIP calls through a real Asterisk."""

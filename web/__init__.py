@@ -1,0 +1,1 @@
+"""The desk: the HTTP interface and the consoles people look at."""
