@@ -9,6 +9,7 @@ import fcntl
 import grp
 import hashlib
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -237,7 +238,7 @@ class Server:
         )
 
     async def _wait_for_the_last_one_to_go(self) -> None:
-        """After a kill -9 a postmaster may live on, or be a zombie whose file says it lives. The folder is ours by lock."""
+        """After a kill -9 a postmaster may live on, or be a zombie whose file says it lives."""
         said = False
         while left := list(_at_work_in(self.data)):
             if not said:
@@ -249,13 +250,13 @@ class Server:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     async def _wait_until_it_answers(self) -> None:
-        waited_s = 0.0
-        while self.pid is not None:
+        for attempt in itertools.count(1):
+            if self.pid is None:
+                break
             try:
                 connection = await asyncpg.connect(self.dsn("postgres"), timeout=5)
             except (OSError, asyncpg.CannotConnectNowError, TimeoutError):
-                waited_s += 0.05
-                if waited_s % 5 < 0.05:
+                if attempt % 100 == 0:
                     self._say("PostgreSQL is recovering; this may take minutes after a crash")
                 await asyncio.sleep(0.05)
             else:
