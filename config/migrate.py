@@ -65,7 +65,7 @@ async def migrate(dsn: str, *, folder: Path = FOLDER, say: Say = lambda _: None)
 
 
 async def apply(
-    connection: asyncpg.Connection[asyncpg.Record], migrations: list[Migration], *, say: Say = lambda _: None
+    connection: "asyncpg.Connection[asyncpg.Record]", migrations: list[Migration], *, say: Say = lambda _: None
 ) -> list[Migration]:
     """The same on an open connection, which tests use on many databases."""
     await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
@@ -101,7 +101,7 @@ async def pending(dsn: str, *, folder: Path = FOLDER) -> list[Migration]:
     return [migration for migration in read(folder) if migration.number not in applied]
 
 
-async def _apply_one(connection: asyncpg.Connection[asyncpg.Record], migration: Migration) -> None:
+async def _apply_one(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> None:
     async with connection.transaction():
         try:
             await connection.execute(migration.sql)
