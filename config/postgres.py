@@ -125,7 +125,7 @@ class Server:
 
     def dsn(self, database: str = OWNER) -> str:
         """Where to connect to."""
-        return f"postgresql://{OWNER}@/{quote(database)}?host={quote(str(self.socket))}"
+        return dsn(self.folder, database)
 
     async def start(self) -> None:
         """Make the cluster if there is none, run the server, return when it answers, however long recovery takes."""
@@ -272,6 +272,11 @@ class Server:
                 await connection.execute(f'CREATE DATABASE "{OWNER}"')
         finally:
             await connection.close()
+
+
+def dsn(folder: Path, database: str = OWNER) -> str:
+    """Where the server of this folder is reached, whether it runs or not."""
+    return f"postgresql://{OWNER}@/{quote(database)}?host={quote(str(socket_folder(folder.absolute())))}"
 
 
 def socket_folder(folder: Path) -> Path:

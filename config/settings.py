@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from config.postgres import dsn as postgres_dsn
+
 FILE: Final = "siaga112.toml"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -145,6 +147,11 @@ class Settings(BaseSettings):
     def postgres(self) -> Path:
         """Where the embedded PostgreSQL lives."""
         return self.state / "postgres"
+
+    @property
+    def database(self) -> str:
+        """Where PostgreSQL is reached: the operator's server, else the embedded one."""
+        return self.dsn or postgres_dsn(self.postgres)
 
     @property
     def logs(self) -> Path:
