@@ -89,7 +89,7 @@ class Keeper:
         self._thing = thing
         self._log = log
         self._say = say
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Start it the first time, when a failure is the operator's to see."""
@@ -99,27 +99,29 @@ class Keeper:
         """Return only after ``stop``. A death before that is told, and answered by a new start after a pause."""
         failures = 0
         clock = asyncio.get_running_loop().time
-        while not self._stopping:
+        while True:
             born = clock()
             code = await self._thing.wait()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             failures = 0 if clock() - born > STEADY_S else failures
-            pause_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+            self._say(f"{self.name} ended ({how(code)}) and is started again; its log is {self._log}")
+            while not await self._started_after(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]):
+                failures += 1
             failures += 1
-            self._say(f"{self.name} ended ({how(code)}); starting it again in {pause_s:g} s; its log is {self._log}")
-            await asyncio.sleep(pause_s)
-            await self._start_again()
 
-    async def _start_again(self) -> None:
+    async def _started_after(self, pause_s: float) -> bool:
+        await asyncio.sleep(pause_s)
         try:
             await self._thing.start()
         except Exception as trouble:  # noqa: BLE001 — the edge of the keeper's loop: told, and tried again after a pause
             self._say(f"{self.name} did not start: {trouble}")
+            return False
+        return True
 
     async def stop(self) -> None:
         """End it and keep it ended."""
-        self._stopping = True
+        self._stopping.set()
         await self._thing.stop()
 
 
