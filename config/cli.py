@@ -1,0 +1,118 @@
+"""The ``siaga112`` command: run the control room, look the machine over, place demo calls."""
+
+import asyncio
+import os
+import sys
+from importlib.metadata import version as version_of
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="siaga112",
+    help="Siaga 112: the control room of one city.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def run() -> None:
+    """Start everything on this machine and keep it running until Ctrl-C."""
+    from config.launch import TROUBLE
+    from config.launch import run as launch
+    from config.settings import SettingsError, load
+
+    try:
+        asyncio.run(launch(load()))
+    except (SettingsError, *TROUBLE) as trouble:
+        _fail(trouble, hint="siaga112 doctor looks the whole machine over")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is missing or in the way on this machine, and what to do about it."""
+    from config.doctor import examine, report
+
+    raise typer.Exit(0 if report(examine()) else 1)
+
+
+@app.command()
+def demo(
+    calls: Annotated[int, typer.Option(min=1, max=50, help="How many callers.")] = 4,
+    every_s: Annotated[float, typer.Option(min=0.5, help="Seconds between callers.")] = 5.0,
+    talk_s: Annotated[float, typer.Option(min=5, max=600, help="How long each caller stays.")] = 45.0,
+) -> None:
+    """Place real SIP calls, with sound and a place, into the running system."""
+    from config.demo import DemoError, place_calls
+    from config.settings import SettingsError, load
+
+    try:
+        asyncio.run(place_calls(load(), calls=calls, every_s=every_s, talk_s=talk_s))
+    except (SettingsError, DemoError) as trouble:
+        _fail(trouble)
+    except KeyboardInterrupt:
+        _fail("stopped; the callers hung up")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to today's schema and the city to its pack."""
+    from config.launch import TROUBLE, database, prepare
+    from config.settings import Settings, SettingsError, load
+
+    async def work(settings: Settings) -> None:
+        async with database(settings, _say):
+            await prepare(settings, _say)
+
+    try:
+        asyncio.run(work(load()))
+    except (SettingsError, *TROUBLE) as trouble:
+        _fail(trouble)
+    _say("the database is at today's schema")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def audit(context: typer.Context) -> None:
+    """Prove that the log and the rows agree: everything that happened adds up to what is shown."""
+    from config.launch import TROUBLE, daemon_env, database
+    from config.settings import Settings, SettingsError, load
+
+    async def work(settings: Settings) -> int:
+        async with database(settings, _say):
+            command = (sys.executable, "-P", "-m", "dispatch", "audit", *context.args)
+            process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **daemon_env(settings)})
+            return await process.wait()
+
+    try:
+        raise typer.Exit(asyncio.run(work(load())))
+    except (SettingsError, *TROUBLE) as trouble:
+        _fail(trouble)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(version_of("siaga112"))
+
+
+def main() -> None:
+    """Where the console script enters."""
+    app()
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)
+
+
+def _fail(trouble: Exception | str, hint: str = "") -> NoReturn:
+    for line in str(trouble).splitlines():
+        print(f"siaga112: {line}", file=sys.stderr)
+    if hint:
+        print(f"siaga112: {hint}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()
