@@ -36,6 +36,8 @@ class Book:
     _connection: Connection
     _transaction: asyncpg.transaction.Transaction | None = None
     _versions: dict[UUID, int] = field(default_factory=dict)
+    # What was recorded here and is not written yet: a second look must see it.
+    _states: dict[UUID, Any] = field(default_factory=dict)
     _born: dict[str, dict[UUID, dict[str, object]]] = field(default_factory=dict)
     _changed: dict[str, dict[UUID, dict[str, object]]] = field(default_factory=dict)
     _subjects: dict[str, Subject[Any]] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class Book:
 
     async def lock(self, subject: Subject[S], id_: UUID) -> S:
         """The state now, which nobody else can change until this block ends."""
+        if id_ in self._states:
+            return cast("S", self._states[id_])
         connection = await self.connection()
         row = await connection.fetchrow(_select_for_update(subject.kind), id_)
         if row is None:
@@ -68,9 +72,12 @@ class Book:
             f'SELECT * FROM "{subject.kind}" WHERE {condition} ORDER BY id FOR UPDATE',  # noqa: S608
             *args,
         )
+        found = []
         for row in rows:
-            self._versions[row["id"]] = row["version"]
-        return [(row["id"], subject.from_row(row)) for row in rows]
+            if row["id"] not in self._states:
+                self._versions[row["id"]] = row["version"]
+            found.append((row["id"], self._states.get(row["id"]) or subject.from_row(row)))
+        return found
 
     def record(self, subject: Subject[S], id_: UUID, state: S | None, events: Sequence[Event]) -> S:
         """Let ``events`` happen to ``state`` (None: to something new) and return what it becomes."""
@@ -97,6 +104,7 @@ class Book:
             raise unknown(subject.kind)
         if events:
             self._subjects[subject.kind] = subject
+            self._states[id_] = state
             row = {**subject.to_json(state), "id": str(id_), "version": self._versions[id_]}
             home = self._born if id_ in self._born.get(subject.kind, {}) else self._changed
             home.setdefault(subject.kind, {})[id_] = row

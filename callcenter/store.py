@@ -1,5 +1,7 @@
 """The way to PostgreSQL: a pool whose waits all end, and JSON both ways."""
 
+from __future__ import annotations
+
 import json
 from typing import TypeAlias
 
