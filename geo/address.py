@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, fields
 from typing import Final
+from unicodedata import normalize
 
 LONGEST: Final = 300
 
@@ -167,7 +168,8 @@ def fold(word: str) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    text = RT_RW.sub(r"RT \1 RW \2", text[:LONGEST])
+    text = normalize("NFKD", text[:LONGEST])  # "é" becomes "e" and an accent, which is dropped
+    text = RT_RW.sub(r"RT \1 RW \2", text)
     raw = [piece for piece in TOKEN.findall(text) if piece.isascii() and (piece[0].isalnum() or piece in ",/-")]
     out: list[str] = []
     for piece in raw:
@@ -191,7 +193,7 @@ def _joins(piece: str) -> bool:
 
 
 def _shown(piece: str) -> str:
-    """Capitals where a name has them; short blocks, initials and what was typed in capitals stay as typed."""
+    """Capitals where a name has them, and for blocks, initials and house numbers."""
     bare = piece.rstrip(".")
     if bare == ",":
         return bare

@@ -64,7 +64,7 @@ def from_json(data: Mapping[str, object]) -> Place:
     )
 
 
-def _within(what: str, value: float, low: float, high: float) -> None:
+def _within(what: str, value: object, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ValueError(f"the {what} is a number we can draw on a map, not {value!r}")
     if not low <= value <= high:
