@@ -19,7 +19,7 @@ from typing import Final
 
 import asyncpg
 
-from config import citypack, pbx
+from config import cityload, citypack, pbx
 from config.child import Daemon, Keeper, Running, Say
 from config.debian import NoAsterisk
 from config.migrate import MigrationError, migrate
@@ -29,7 +29,6 @@ from config.postgres import PostgresError, Server
 from config.settings import FILE, Settings
 
 DAEMONS: Final = ("agi", "dispatch", "web")
-DEMO_PASSWORD: Final = "siaga-112-demo"  # noqa: S105 — printed on the screen; demo accounts exist only where the operator wants them
 READY_WITHIN_S: Final = 30.0
 
 
@@ -121,7 +120,8 @@ async def run(settings: Settings) -> None:
         room = ControlRoom(settings, progress)
         try:
             if await _done_before(stop, room.start()):
-                print(welcome(settings, await accounts(settings), progress.total_s), flush=True)
+                password = citypack.read(settings.city).demo_password
+                print(welcome(settings, await accounts(settings), password, progress.total_s), flush=True)
                 await stop.wait()
             print("\nStopping web, dispatch, agi, Asterisk and PostgreSQL …", flush=True)
         finally:
@@ -176,13 +176,14 @@ async def database(settings: Settings, say: Say) -> AsyncIterator[str]:
 
 async def prepare(settings: Settings, say: Say) -> None:
     """Today's schema, and the city as its pack describes it."""
+    pack = citypack.read(settings.city)
     try:
         await migrate(settings.database, say=say)
         connection = await asyncpg.connect(settings.database, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError) as trouble:
         raise LaunchError(f"PostgreSQL at SIAGA_DSN: {str(trouble) or type(trouble).__name__}") from trouble
     try:
-        await citypack.load(connection, citypack.read(settings.city), demo=settings.demo)
+        await cityload.load(connection, pack, demo=settings.demo)
     finally:
         await connection.close()
 
@@ -235,14 +236,14 @@ async def accounts(settings: Settings) -> list[tuple[str, str, str]]:
     return [(row["login"], row["role"], row["name"]) for row in rows]
 
 
-def welcome(settings: Settings, people: list[tuple[str, str, str]], took_s: float) -> str:
+def welcome(settings: Settings, people: list[tuple[str, str, str]], password: str, took_s: float) -> str:
     """Where to look, who to be, and how to place a call."""
     base = f"http://{settings.browser_host}:{settings.http_port}"
     lines = ["", f"Ready in {took_s:.1f} s.", "", f"  Consoles     {base}/"]
     lines += [f"  Tracking     {base}/track", f"  Health       {base}/health/ready"]
     lines += [f"  Logs         {settings.logs}"]
     if people:
-        lines += ["", f"  Sign in with the password {DEMO_PASSWORD} as"]
+        lines += ["", f"  Sign in with the password {password} as"]
         lines += [f"    {login:<12} {role.replace('_', ' '):<15} {name}" for login, role, name in people]
     sip = f"sip:112@{settings.browser_host if settings.public_host else settings.host}:{settings.sip_port}"
     lines += ["", f"  Call 112: point a softphone on this machine at {sip} (no registration, UDP),"]
