@@ -1,0 +1,143 @@
+"""All of the telephone's parts together: taking calls, writing down, hearing Asterisk, telling it about the seats."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from agi.heard import Gone, census, conversations, hear
+from agi.intake import Dialogue, PlaceOf, take
+from agi.link import Address, Link
+from agi.manager import Fields
+from agi.scribe import Scribe, remove_rings
+from agi.seats import Seats
+from agi.server import Server
+from callcenter import desk
+from callcenter.bell import Bell
+from callcenter.desk import Rang, Taken
+from callcenter.follow import Follower
+from callcenter.ledger import Ledger
+from callcenter.store import AWAY, Pool, open_pool
+
+log = logging.getLogger(__name__)
+
+COMMIT_S: Final = 1.0  # what one commit may cost a caller
+RETRY_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What this daemon needs to know."""
+
+    dsn: str
+    spool: Path
+    ami: Address
+    agi_port: int
+    agi_host: str = "127.0.0.1"
+
+
+class Telephone:
+    """The daemon. It serves calls from its first moment, with or without PostgreSQL or Asterisk's manager."""
+
+    def __init__(self, wiring: Wiring, *, place_of: PlaceOf) -> None:
+        self._wiring = wiring
+        self._place_of = place_of
+        self._ledger: Ledger | None = None
+        self._scribe = Scribe(wiring.spool, place_of=place_of)
+        self._link = Link(wiring.ami, heard=self._hear)
+        self._seats = Seats(self._link)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._wiring.spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        loop = asyncio.get_running_loop()
+        server = Server(
+            self._wiring.agi_host,
+            self._wiring.agi_port,
+            begin=self._begin,
+            record=lambda rang: self._record(loop, rang),
+            missed=lambda rang: _on(loop, self._scribe, rang),
+        )
+        server.start()
+        log.info("listening for calls", extra={"port": server.port})
+        try:
+            async with _pool(self._wiring.dsn) as pool, asyncio.TaskGroup() as tasks:
+                bell = Bell()
+                ledger = self._ledger = Ledger(pool, bell)
+                tasks.create_task(bell.tend(pool))
+                tasks.create_task(self._scribe.run(ledger))
+                tasks.create_task(self._seats.run(pool))
+                tasks.create_task(self._seats.follow(Follower(pool, bell)))
+                tasks.create_task(self._link.run(self._catch_up))
+        finally:
+            # Off the loop: a call in hand may be waiting for the loop to commit it.
+            await asyncio.to_thread(server.close)
+
+    def _begin(self, env: Mapping[str, str]) -> Dialogue:
+        return take(env, now=datetime.now(UTC), place_of=self._place_of)
+
+    def _record(self, loop: asyncio.AbstractEventLoop, rang: Rang) -> Taken | None:
+        """In the call's own thread: one hand-over to the loop, one commit, and no waiting beyond its bound."""
+        began = time.monotonic()
+        future = asyncio.run_coroutine_threadsafe(self._take(rang), loop)
+        try:
+            taken = future.result(COMMIT_S)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller goes on and the call is written down later
+            future.cancel()
+            log.warning("a call could not be written down in time", extra={"call": rang.uniqueid, "error": repr(error)})
+            _on(loop, self._scribe, rang)
+            return None
+        remove_rings(self._wiring.spool, rang.uniqueid)
+        took_ms = round((time.monotonic() - began) * 1000, 1)
+        log.info("a call rang", extra={"call": rang.uniqueid, "incident": str(taken.incident), "took_ms": took_ms})
+        return taken
+
+    async def _take(self, rang: Rang) -> Taken:
+        if self._ledger is None:
+            raise ConnectionError("PostgreSQL has not been reached yet")
+        async with asyncio.timeout(COMMIT_S):
+            return await desk.take_call(self._ledger, rang)
+
+    def _hear(self, event: Fields) -> None:
+        news = hear(event, now=datetime.now(UTC))
+        if isinstance(news, Gone):
+            # How it ended is in the spool, whether it was heard or not: one way of writing it down.
+            self._scribe.look()
+        elif news is not None:
+            self._scribe.tell(news)
+
+    async def _catch_up(self) -> None:
+        """The line to Asterisk is new: nothing it was told is sure, and something may have been missed."""
+        self._seats.forget()
+        now = datetime.now(UTC)
+        channels = await self._link.list("CoreShowChannels")
+        for answered in conversations(channels, now=now):
+            self._scribe.tell(answered)
+        self._scribe.tell(census(channels, now=now))
+
+
+@contextlib.asynccontextmanager
+async def _pool(dsn: str) -> AsyncIterator[Pool]:
+    """Waits for PostgreSQL as long as it takes."""
+    while True:
+        try:
+            pool = await open_pool(dsn, size=8, answer_s=5, name="siaga112-agi")
+            break
+        except AWAY as error:
+            log.warning("PostgreSQL cannot be reached; calls ring and are spooled", extra={"error": str(error)})
+            await asyncio.sleep(RETRY_S)
+    try:
+        yield pool
+    finally:
+        pool.terminate()
+
+
+def _on(loop: asyncio.AbstractEventLoop, scribe: Scribe, rang: Rang) -> None:
+    """From a call's thread to the scribe, who belongs to the loop."""
+    with contextlib.suppress(RuntimeError):  # the loop has ended; the spool has the call
+        loop.call_soon_threadsafe(scribe.tell, rang)
