@@ -71,7 +71,7 @@ _READ = """
     FROM log
     WHERE (txid, seq) > ($1::text::xid8, $2)
       AND txid < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY txid, seq
+    ORDER BY log.txid, log.seq  -- the column; plain `txid` would be the text above, and sort as text
     LIMIT $3
 """
 

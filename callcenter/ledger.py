@@ -36,8 +36,6 @@ class Book:
     _connection: Connection
     _transaction: asyncpg.transaction.Transaction | None = None
     _versions: dict[UUID, int] = field(default_factory=dict)
-    # What was recorded here and is not written yet: a second look must see it.
-    _states: dict[UUID, Any] = field(default_factory=dict)
     _born: dict[str, dict[UUID, dict[str, object]]] = field(default_factory=dict)
     _changed: dict[str, dict[UUID, dict[str, object]]] = field(default_factory=dict)
     _subjects: dict[str, Subject[Any]] = field(default_factory=dict)
@@ -47,16 +45,18 @@ class Book:
     numbers: dict[UUID, int] = field(default_factory=dict)
 
     async def connection(self) -> Connection:
-        """The open transaction itself, for a read or a statement that no subject covers."""
+        """The open transaction itself, for a read or a statement that no subject covers.
+
+        What was recorded so far is written first, so that a read sees it.
+        """
         if self._transaction is None:
             self._transaction = self._connection.transaction()
             await self._transaction.start()
+        await self.write()
         return self._connection
 
     async def lock(self, subject: Subject[S], id_: UUID) -> S:
         """The state now, which nobody else can change until this block ends."""
-        if id_ in self._states:
-            return cast("S", self._states[id_])
         connection = await self.connection()
         row = await connection.fetchrow(_select_for_update(subject.kind), id_)
         if row is None:
@@ -72,12 +72,8 @@ class Book:
             f'SELECT * FROM "{subject.kind}" WHERE {condition} ORDER BY id FOR UPDATE',  # noqa: S608
             *args,
         )
-        found = []
-        for row in rows:
-            if row["id"] not in self._states:
-                self._versions[row["id"]] = row["version"]
-            found.append((row["id"], self._states.get(row["id"]) or subject.from_row(row)))
-        return found
+        self._versions.update({row["id"]: row["version"] for row in rows})
+        return [(row["id"], subject.from_row(row)) for row in rows]
 
     def record(self, subject: Subject[S], id_: UUID, state: S | None, events: Sequence[Event]) -> S:
         """Let ``events`` happen to ``state`` (None: to something new) and return what it becomes."""
@@ -104,7 +100,6 @@ class Book:
             raise unknown(subject.kind)
         if events:
             self._subjects[subject.kind] = subject
-            self._states[id_] = state
             row = {**subject.to_json(state), "id": str(id_), "version": self._versions[id_]}
             home = self._born if id_ in self._born.get(subject.kind, {}) else self._changed
             home.setdefault(subject.kind, {})[id_] = row
@@ -118,8 +113,8 @@ class Book:
         """Keep the answer to ``key`` in this same transaction."""
         self._kept.append({"key": key, "fingerprint": fingerprint, "answer": answer})
 
-    async def _write(self) -> None:
-        """Everything recorded, in one statement."""
+    async def write(self) -> None:
+        """Everything recorded and not written yet, in one statement."""
         if not (self._log or self._timers or self._kept):
             return
         born, changed = tuple(sorted(self._born)), tuple(sorted(self._changed))
@@ -135,6 +130,8 @@ class Book:
             *[list(self._changed[kind].values()) for kind in changed],
         )
         self.numbers.update({row["id"]: row["number"] for row in rows})
+        for written in (self._born, self._changed, self._log, self._timers, self._kept):
+            written.clear()
 
 
 @cache
@@ -210,7 +207,7 @@ class Ledger:
             book = Book(by, connection)
             try:
                 yield book
-                await book._write()  # noqa: SLF001 - the book is ours
+                await book.write()
                 if book._transaction is not None:  # noqa: SLF001
                     await book._transaction.commit()  # noqa: SLF001
             except BaseException as error:
