@@ -1,5 +1,7 @@
 """The roster as the choice of a unit needs it: read from the rows, ranked by ``recommend``."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from uuid import UUID
 
