@@ -42,14 +42,15 @@ def doctor() -> None:
 def demo(
     calls: Annotated[int, typer.Option(min=1, max=50, help="How many callers.")] = 4,
     every_s: Annotated[float, typer.Option(min=0.5, help="Seconds between callers.")] = 5.0,
-    talk_s: Annotated[float, typer.Option(min=5, max=600, help="How long each caller stays.")] = 45.0,
+    patience_s: Annotated[float, typer.Option(min=1, max=600, help="How long a caller lets it ring.")] = 120.0,
+    talk_s: Annotated[float, typer.Option(min=1, max=600, help="How long a caller talks.")] = 45.0,
 ) -> None:
     """Place real SIP calls, with sound and a place, into the running system."""
     from config.demo import DemoError, place_calls
     from config.settings import SettingsError, load
 
     try:
-        asyncio.run(place_calls(load(), calls=calls, every_s=every_s, talk_s=talk_s))
+        asyncio.run(place_calls(load(), calls=calls, every_s=every_s, patience_s=patience_s, talk_s=talk_s))
     except (SettingsError, DemoError) as trouble:
         _fail(trouble)
     except KeyboardInterrupt:

@@ -54,7 +54,7 @@ SCENARIO: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="somebody who rings 112">
   <send retrans="500"><![CDATA[
 INVITE sip:112@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-i-[pid]-[call_number]
 From: <sip:{number}@[local_ip]:[local_port]>;tag=[pid]c[call_number]
 To: <sip:112@[remote_ip]:[remote_port]>
 Call-ID: [call_id]
@@ -65,9 +65,9 @@ Max-Forwards: 70
 Content-Length: [len]
 
 {body}]]></send>
-  <recv response="100" optional="true"/>
-  <recv response="180" optional="true"/>
-  <recv response="183" optional="true"/>
+  <recv response="100" optional="true" timeout="{patience_ms}" ontimeout="cancel"/>
+  <recv response="180" optional="true" timeout="{patience_ms}" ontimeout="cancel"/>
+  <recv response="183" optional="true" timeout="{patience_ms}" ontimeout="cancel"/>
   <recv response="503" optional="true" next="refused"/>
   <recv response="404" optional="true" next="refused"/>
   <recv response="401" optional="true" next="refused"/>
@@ -113,7 +113,7 @@ Content-Length: 0
   <label id="cancel"/>
   <send retrans="500"><![CDATA[
 CANCEL sip:112@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-11]
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-i-[pid]-[call_number]
 From: <sip:{number}@[local_ip]:[local_port]>;tag=[pid]c[call_number]
 To: <sip:112@[remote_ip]:[remote_port]>
 Call-ID: [call_id]
@@ -127,7 +127,7 @@ Content-Length: 0
   <label id="refused"/>
   <send><![CDATA[
 ACK sip:112@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-13]
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-i-[pid]-[call_number]
 From: <sip:{number}@[local_ip]:[local_port]>;tag=[pid]c[call_number]
 [last_To:]
 Call-ID: [call_id]
@@ -201,7 +201,7 @@ def callers(landmarks: Sequence[Landmark], calls: int) -> list[Caller]:
     return [Caller(story, place) for story, place in islice(cycle(zip(STORIES, spread, strict=True)), calls)]
 
 
-async def place_calls(settings: Settings, *, calls: int, every_s: float, talk_s: float) -> None:
+async def place_calls(settings: Settings, *, calls: int, every_s: float, patience_s: float, talk_s: float) -> None:
     """Place them one after the other, each on its own line, and tell what becomes of each."""
     _require_a_trunk_from_here(settings)
     await _require_an_answering_system(settings)
@@ -217,13 +217,14 @@ async def place_calls(settings: Settings, *, calls: int, every_s: float, talk_s:
             for number, caller in enumerate(callers(landmarks, calls), start=1):
                 work = Path(folder) / str(number)
                 work.mkdir()
-                group.create_task(_call(settings, caller, work, number, talk_s))
+                scenario = caller.invite(patience_s=patience_s, talk_s=talk_s)
+                (work / "call.xml").write_text(scenario, encoding="utf-8")
+                group.create_task(_call(settings, caller, work, number))
                 if number < calls:
                     await asyncio.sleep(every_s)
 
 
-async def _call(settings: Settings, caller: Caller, work: Path, number: int, talk_s: float) -> None:
-    (work / "call.xml").write_text(caller.invite(patience_s=talk_s, talk_s=talk_s), encoding="utf-8")
+async def _call(settings: Settings, caller: Caller, work: Path, number: int) -> None:
     (work / "voice.ulaw").write_bytes(await _voice(caller.words, work))
     exactness = "no place" if caller.story.radius_m is None else f"place ± {caller.story.radius_m:.0f} m"
     print(f"call {number}: {caller.story.number} ({exactness}): {caller.words}", flush=True)
@@ -231,7 +232,7 @@ async def _call(settings: Settings, caller: Caller, work: Path, number: int, tal
     low = 26000 + number % 50 * 8
     process = await asyncio.create_subprocess_exec(
         *("sipp", "-sf", "call.xml", "-m", "1", "-nostdin", "-i", "127.0.0.1", "-cid_str", "%u-%p-demo@%s"),
-        *("-min_rtp_port", str(low), "-max_rtp_port", str(low + 7), f"{host}:{settings.sip_port}"),
+        *("-mp", str(low), f"{host}:{settings.sip_port}"),
         cwd=work,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
