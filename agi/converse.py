@@ -7,7 +7,7 @@ from asterisk.agi import AGIHangup
 
 from agi.intake import Dialogue, Get, HungUp, Missed, Record, Set, Step
 from agi.wire import Session
-from callcenter.desk import Rang, Taken
+from callcenter.call import Rang, Taken
 
 Begin: TypeAlias = Callable[[Mapping[str, str]], Dialogue]
 

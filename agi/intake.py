@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from agi.note import Rings, read_rings
-from callcenter.desk import Rang, Taken
+from callcenter.call import Rang, Taken
 from geo.place import Place
 
 

@@ -18,7 +18,7 @@ from agi.heard import Answered, Census, Gone, Heard, Held, Resumed
 from agi.intake import PlaceOf, rang
 from agi.note import Ends, is_whole, read_ends, read_rings
 from callcenter import desk
-from callcenter.desk import Rang
+from callcenter.call import Rang
 from callcenter.ledger import Ledger
 from callcenter.store import AWAY
 

@@ -19,7 +19,7 @@ from agi.scribe import remove_rings
 from agi.wire import Session
 from callcenter import desk
 from callcenter.bell import Bell
-from callcenter.desk import Rang, Taken
+from callcenter.call import Rang, Taken
 from callcenter.ledger import Ledger
 from callcenter.store import open_pool
 

@@ -16,7 +16,7 @@ from asterisk.agi import AGIException
 
 from agi.converse import Begin, converse
 from agi.wire import Session, Wire
-from callcenter.desk import Rang, Taken
+from callcenter.call import Rang, Taken
 
 log = logging.getLogger(__name__)
 

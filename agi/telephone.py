@@ -19,7 +19,7 @@ from agi.seats import Seats
 from agi.server import Server
 from callcenter import desk
 from callcenter.bell import Bell
-from callcenter.desk import Rang, Taken
+from callcenter.call import Rang, Taken
 from callcenter.follow import Follower
 from callcenter.ledger import Ledger
 from callcenter.store import AWAY, Pool, open_pool

@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from callcenter.event import Event
+from callcenter.ids import CallId, IncidentId
 from callcenter.refused import Refused
 from callcenter.subject import Subject, Threads
 from geo.place import Place
@@ -129,6 +130,27 @@ class CallbackReached(Event):
 @dataclass(frozen=True, slots=True)
 class CallbackFailed(Event):
     """The abandoned caller did not answer when rung back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    """What Asterisk says of a call to 112. ``ani`` is the caller's number, None when withheld."""
+
+    uniqueid: str
+    ani: str | None
+    trunk: str
+    dialled: str
+    at: datetime
+    place: Place | None
+    spooled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a call became."""
+
+    call: CallId
+    incident: IncidentId
 
 
 NEXT: dict[tuple[Status, type[Event]], Status] = {

@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 
 from callcenter import call, incident, report, seat
-from callcenter.call import CALLS, Call, CallClass
+from callcenter.call import CALLS, Call, CallClass, Rang, Taken
 from callcenter.event import Event
 from callcenter.ids import CallId, IncidentId, ReportId, new_id
 from callcenter.incident import INCIDENTS, Changes, Incident, Outcome
@@ -28,27 +28,6 @@ from callcenter.seat import SEATS, seat_id
 from geo.place import Place
 
 # ------------------------------------------------------------- the telephone --
-
-
-@dataclass(frozen=True, slots=True)
-class Rang:
-    """What Asterisk says of a call to 112. ``ani`` is the caller's number, None when withheld."""
-
-    uniqueid: str
-    ani: str | None
-    trunk: str
-    dialled: str
-    at: datetime
-    place: Place | None
-    spooled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a call became."""
-
-    call: CallId
-    incident: IncidentId
 
 
 _RECORDED_ONCE = "a telephone call is recorded once"

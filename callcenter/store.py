@@ -33,14 +33,15 @@ async def _leave_as_it_is(_: asyncpg.Connection[asyncpg.Record]) -> None:
     """We set nothing for a session, so giving a connection back needs no round trip to clear it."""
 
 
-async def open_pool(dsn: str, *, size: int = 10, answer_s: float = 5.0, name: str = "siaga112") -> Pool:
+async def open_pool(dsn: str, *, size: int = 10, least: int = 1, answer_s: float = 5.0, name: str = "siaga112") -> Pool:
     """A pool of at most ``size`` connections; no statement waits longer than ``answer_s``.
 
-    Raises what is in ``AWAY`` when the server cannot be reached now.
+    Raises what is in ``AWAY`` when the server cannot be reached now. With ``least=0`` it is
+    not asked before there is need, so it may be away.
     """
     return await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=least,
         max_size=size,
         timeout=answer_s,
         command_timeout=answer_s,

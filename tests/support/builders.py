@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from callcenter import desk
-from callcenter.desk import Rang, Taken
+from callcenter.call import Rang, Taken
 from callcenter.incident import Changes
 from callcenter.ledger import Ledger
 from geo.place import Place

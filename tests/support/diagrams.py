@@ -1,7 +1,7 @@
 """The lives of things, drawn from the tables that rule them: ``python -m tests.support.diagrams`` updates the page."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from callcenter import call, incident, report, seat
@@ -10,23 +10,23 @@ from dispatch import mission, unit
 
 PAGE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 
-Table = Mapping[tuple[str, type[Event]], str]
+Table = Collection[tuple[tuple[str, type[Event]], str]]
 
 # Steps told out of order are taken too (`mission.SKIPPED`, `mission.LATE`); the picture shows the life as it should be.
 LIVES: Mapping[str, tuple[str, Table]] = {
-    "call": (call.Status.RINGING, call.NEXT),
-    "incident": (incident.Status.OPEN, incident.NEXT),
-    "report": (report.Status.WAITING, report.NEXT),
-    "unit": (unit.Status.OFF_DUTY, unit.NEXT),
-    "mission": (mission.Status.OFFERED, mission.IN_ORDER),
-    "seat": (seat.Status.FREE, seat.NEXT),
+    "call": (call.Status.RINGING, call.NEXT.items()),
+    "incident": (incident.Status.OPEN, incident.NEXT.items()),
+    "report": (report.Status.WAITING, report.NEXT.items()),
+    "unit": (unit.Status.OFF_DUTY, unit.NEXT.items()),
+    "mission": (mission.Status.OFFERED, mission.IN_ORDER.items()),
+    "seat": (seat.Status.FREE, seat.NEXT.items()),
 }
 
 
 def draw(name: str) -> str:
     """One life as a Mermaid diagram."""
     start, table = LIVES[name]
-    lines = [f"    {old} --> {new}: {event.__name__}" for (old, event), new in table.items()]
+    lines = [f"    {old} --> {new}: {event.__name__}" for (old, event), new in table]
     return "\n".join(["```mermaid", "stateDiagram-v2", f"    [*] --> {start}", *lines, "```"])
 
 
