@@ -1,0 +1,17 @@
+"""What a screen can ask the desk, a file for each thing asked about. Importing a file puts its routes on the map."""
+
+from web.api import accounts, board, config, figures, incidents, missions, places, reports, session, track, units
+
+__all__ = [
+    "accounts",
+    "board",
+    "config",
+    "figures",
+    "incidents",
+    "missions",
+    "places",
+    "reports",
+    "session",
+    "track",
+    "units",
+]

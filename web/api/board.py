@@ -1,0 +1,26 @@
+"""Everything that is going on, at one look, and the websocket that keeps it true."""
+
+from aiohttp import web
+
+from callcenter import follow
+from web import redact, rows
+from web.answers import BoardAnswer
+from web.bodies import Nothing
+from web.desk import Desk
+from web.openapi import Ask, route
+
+
+@route("GET", "/board", action="board.read", answer=BoardAnswer)
+async def read_board(desk: Desk, ask: Ask[Nothing]) -> BoardAnswer:
+    """Everything that is going on."""
+    to = redact.rendering_for(ask.who, ask.scope)
+    await desk.looked(ask)
+    # The cursor first: what happens between the two reads is in both, and is dropped as known.
+    cursor = await follow.head(desk.pool)
+    board = redact.board(await rows.board(desk.pool, agency=to.agency), to)
+    return BoardAnswer(cursor=cursor, **board)
+
+
+async def follow_live(desk: Desk, request: web.Request) -> web.StreamResponse:
+    """The consoles' websocket. It carries no cookie: its first frame holds a one-time ticket."""
+    return await desk.live.serve(request)

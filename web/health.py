@@ -1,0 +1,92 @@
+"""Are we well? ``live`` asks only this process; ``ready`` names each part that is not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+from pydantic_core import to_json
+from typing_extensions import TypedDict
+
+from web.desk import Desk
+from web.problem import AWAY
+
+ANSWER_S: Final = 2.0
+
+
+class Part(TypedDict):
+    """One part of the whole, and what to do when it is not well."""
+
+    ok: bool
+    detail: str
+
+
+class Health(TypedDict):
+    """All parts."""
+
+    ready: bool
+    parts: dict[str, Part]
+
+
+WELL: Final = Part(ok=True, detail="")
+
+
+async def ready(desk: Desk) -> Health:
+    """What works and what does not, within two seconds."""
+    asked = {"postgresql": _postgresql, "schema": _schema, "city": _city, "live": _live, "dispatch": _dispatch}
+    answers = await asyncio.gather(*(_within(desk, ask) for ask in asked.values()))
+    parts = dict(zip(asked, answers, strict=True))
+    return Health(ready=all(part["ok"] for part in parts.values()), parts=parts)
+
+
+async def _within(desk: Desk, ask: Callable[[Desk], Awaitable[Part]]) -> Part:
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await ask(desk)
+    except AWAY as error:
+        return Part(ok=False, detail=f"PostgreSQL does not answer ({type(error).__name__}); see its log")
+
+
+async def _postgresql(desk: Desk) -> Part:
+    await desk.pool.fetchval("SELECT 1")
+    return WELL
+
+
+async def _schema(desk: Desk) -> Part:
+    if await desk.pool.fetchval("SELECT to_regclass('incident_now') IS NOT NULL"):
+        return WELL
+    return Part(ok=False, detail="the tables are not there; run `siaga112 migrate`")
+
+
+async def _city(desk: Desk) -> Part:
+    there = await desk.pool.fetchval("SELECT to_regclass('agency') IS NOT NULL")
+    if there and await desk.pool.fetchval("SELECT EXISTS (SELECT FROM agency) AND EXISTS (SELECT FROM incident_type)"):
+        return WELL
+    return Part(ok=False, detail="the city pack is not loaded; run `siaga112 migrate`")
+
+
+async def _live(desk: Desk) -> Part:
+    return WELL if desk.live.is_fresh else Part(ok=False, detail="the live feed does not read the log; see web's log")
+
+
+async def _dispatch(desk: Desk) -> Part:
+    """Deadlines that nobody looks at mean that dispatch is down or hung."""
+    there = await desk.pool.fetchval("SELECT to_regclass('timer') IS NOT NULL")
+    if not there:
+        return Part(ok=False, detail="the tables are not there; run `siaga112 migrate`")
+    overdue = await desk.pool.fetchval(
+        "SELECT count(*) FROM timer WHERE due_at < now() - interval '10 seconds' AND attempts = 0"
+    )
+    if overdue:
+        return Part(ok=False, detail=f"{overdue} deadlines are overdue; dispatch is down or hung, see its log")
+    return WELL
+
+
+def response(health: Health) -> web.Response:
+    """200 when all is well, 503 otherwise."""
+    return web.Response(
+        body=to_json(health),
+        status=200 if health["ready"] else 503,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
