@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from callcenter import desk, incident, report
-from callcenter.desk import Taken
+from callcenter.call import Taken
 from callcenter.ids import new_id
 from callcenter.incident import INCIDENTS, Outcome
 from callcenter.ledger import Ledger
