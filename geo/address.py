@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, fields
 from typing import Final
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 LONGEST: Final = 300
 
@@ -168,7 +168,7 @@ def fold(word: str) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    text = normalize("NFKD", text[:LONGEST])  # "é" becomes "e" and an accent, which is dropped
+    text = "".join(letter for letter in normalize("NFKD", text[:LONGEST]) if not combining(letter))  # "é" → "e"
     text = RT_RW.sub(r"RT \1 RW \2", text)
     raw = [piece for piece in TOKEN.findall(text) if piece.isascii() and (piece[0].isalnum() or piece in ",/-")]
     out: list[str] = []
@@ -176,7 +176,8 @@ def _tokens(text: str) -> list[str]:
         word = WORDS.get(piece.rstrip(".").lower())
         before = out[-1] if out else ""
         if piece in "/-":
-            out.append(piece)
+            if before not in {"", ",", "/", "-"}:
+                out.append(piece)
         elif before == "/" and len(out) >= 3 and out[-3] == "RT" and piece.isdigit():
             out[-1:] = ["RW", piece]  # "RT 02/03"
         elif before in {"/", "-"} and len(out) >= 2 and _joins(out[-2]) and word is None:
