@@ -110,21 +110,19 @@ class NominatimGeocoder:
                     language="id",
                 )
             self._breaker.succeeded()
-        except (GeopyError, TimeoutError, OSError, ValueError) as trouble:
+        except (GeopyError, TimeoutError, OSError, ValueError, TypeError, LookupError) as trouble:
+            # the last three are geopy stumbling over an answer of another shape than Nominatim's
             self._breaker.failed()
             log.warning("the geocoder gave no answer", trouble=type(trouble).__name__, resting=self._breaker.is_open)
             return []
         return [place for one in (answer if isinstance(answer, list) else []) for place in self._place(one)]
 
     def _place(self, found: object) -> list[Place]:
-        """One answer as a place with our own kelurahan; an answer that makes no sense is none."""
+        """One answer as a place with our own kelurahan; one that is off our map is none."""
         lat, lon = getattr(found, "latitude", None), getattr(found, "longitude", None)
         if not (isinstance(lat, float) and isinstance(lon, float)):
             return []
-        try:
-            place = Place(lat, lon, method="geocoder", text=str(getattr(found, "address", ""))[:LONGEST_TEXT])
-        except ValueError:
-            return []
+        place = Place(lat, lon, method="geocoder", text=str(getattr(found, "address", ""))[:LONGEST_TEXT])
         where = self._areas.at(lat, lon)
         return [self._areas.settle(place)] if where.in_city or where.neighbour else []
 
