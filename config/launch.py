@@ -30,6 +30,7 @@ from config.settings import FILE, Settings
 
 DAEMONS: Final = ("agi", "dispatch", "web")
 READY_WITHIN_S: Final = 30.0
+GOING_S: Final = 5.0
 
 
 class LaunchError(Exception):
@@ -75,7 +76,7 @@ class ControlRoom:
     async def start(self) -> None:
         """Bring up each part; the first that cannot be started is the operator's to see."""
         settings, progress = self._settings, self._progress
-        _require_free_ports(settings)
+        await _require_free_ports(settings, progress.say)
         if settings.dsn is None:
             with progress.step("PostgreSQL"):
                 server = Server(settings.postgres, log=settings.logs / "postgres.log", say=progress.say)
@@ -133,6 +134,7 @@ async def run(settings: Settings) -> None:
 def only_one(settings: Settings) -> Iterator[None]:
     """One launcher a state folder."""
     settings.state.mkdir(parents=True, exist_ok=True)
+    settings.logs.mkdir(mode=0o700, exist_ok=True)
     with (settings.state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -252,10 +254,18 @@ def welcome(settings: Settings, people: list[tuple[str, str, str]], password: st
     return "\n".join(lines)
 
 
-def _require_free_ports(settings: Settings) -> None:
+async def _require_free_ports(settings: Settings, say: Say) -> None:
+    """Every port, or who has it. The daemons of a launcher that was killed need a moment to go, which they get."""
+    deadline = time.monotonic() + GOING_S
     for port in wanted(settings):
-        if trouble := trouble_with(port):
-            raise LaunchError(f"{trouble}; end that program, or set SIAGA_{port.setting.upper()} to another port")
+        said = False
+        while trouble := trouble_with(port):
+            if time.monotonic() > deadline:
+                raise LaunchError(f"{trouble}; end that program, or set SIAGA_{port.setting.upper()} to another port")
+            if not said:
+                say(f"{trouble}; waiting a moment")
+                said = True
+            await asyncio.sleep(0.1)
 
 
 def _announce(words: str) -> None:
