@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -212,7 +212,10 @@ class Ledger:
                     await book._transaction.commit()  # noqa: SLF001
             except BaseException as error:
                 if book._transaction is not None and not connection.is_closed():  # noqa: SLF001
-                    await book._transaction.rollback()  # noqa: SLF001
+                    # Cancelled in the middle of BEGIN or COMMIT it cannot be rolled back by itself, and saying so
+                    # would hide the cancellation; giving the connection back ends what is open (asyncpg's _reset).
+                    with suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+                        await book._transaction.rollback()  # noqa: SLF001
                 if isinstance(error, asyncpg.DataError):
                     message = "the text holds characters that cannot be kept; remove them and send again"
                     raise Refused(message, code="unprintable") from error
