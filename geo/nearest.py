@@ -10,8 +10,8 @@ from geo.distance import EARTH_M, haversine_m
 Key = TypeVar("Key", bound=Hashable)
 
 Cell = tuple[int, int]
-CELL_DEG: Final = 0.01
-"""About 1.1 km: some tens of units a cell when a whole city's fleet is on duty."""
+CELL_DEG: Final = 0.005
+"""About 550 m: a handful of units a cell even with ten thousand in one city."""
 
 
 def everyone(_key: object) -> bool:
@@ -30,6 +30,8 @@ class Nearest(Generic[Key]):
         self._cell_of: dict[Key, Cell] = {}
         self._rank: dict[Key, int] = {}
         self._next_rank = 0
+        self._least: Cell | None = None  # the corners of all cells ever used; too wide does no harm
+        self._most: Cell = (0, 0)
 
     def __len__(self) -> int:
         return len(self._cell_of)
@@ -49,6 +51,7 @@ class Nearest(Generic[Key]):
         elif before != cell:
             self._leave(before, key)
         self._cell_of[key] = cell
+        self._widen(cell)
         self._cells.setdefault(cell, {})[key] = (lat, lon)
 
     def remove(self, key: Key) -> None:
@@ -87,17 +90,16 @@ class Nearest(Generic[Key]):
 
     def _outwards(self, lat: float, lon: float) -> Iterator[tuple[list[dict[Key, tuple[float, float]]], float]]:
         """Rings of cells, each with the least distance anything in it or beyond can have."""
-        here = self._cell(lat, lon)
-        if not self._cells:
+        if self._least is None:
             return
-        rows = [cell[0] for cell in self._cells]
-        columns = [cell[1] for cell in self._cells]
-        reach = max(max(rows) - here[0], here[0] - min(rows), max(columns) - here[1], here[1] - min(columns))
+        here = self._cell(lat, lon)
+        (bottom, left), (top, right) = self._least, self._most
+        reach = max(top - here[0], here[0] - bottom, right - here[1], here[1] - left)
         # Beyond half a turn the short way round is the other way; no city is that wide, so look at everything.
         if (reach + 1) * self._cell_deg >= 180:
             yield list(self._cells.values()), 0.0
             return
-        steepest = max(abs(lat), (max(map(abs, rows)) + 1) * self._cell_deg)
+        steepest = max(abs(lat), (max(abs(bottom), abs(top)) + 1) * self._cell_deg)
         narrow = sqrt(max(0.0, cos(radians(lat)) * cos(radians(min(90.0, steepest)))))
         for ring in range(reach + 1):
             if ring * ring > len(self._cells):  # mostly empty cells from here on: take the rest at once
@@ -109,6 +111,12 @@ class Nearest(Generic[Key]):
         """Anything ``ring`` cells away differs by at least this in latitude, or in longitude (narrower there)."""
         gap = radians(max(0, ring - 1) * self._cell_deg)
         return min(EARTH_M * gap, 2 * EARTH_M * asin(min(1.0, narrow * sin(gap / 2)))) * (1 - 1e-9)
+
+    def _widen(self, cell: Cell) -> None:
+        if self._least is None:
+            self._least = self._most = cell
+        self._least = min(self._least[0], cell[0]), min(self._least[1], cell[1])
+        self._most = max(self._most[0], cell[0]), max(self._most[1], cell[1])
 
     def _cell(self, lat: float, lon: float) -> Cell:
         return floor(lat / self._cell_deg), floor(lon / self._cell_deg)

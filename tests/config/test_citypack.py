@@ -120,6 +120,7 @@ def test_an_unknown_pack_is_answered_with_the_ones_there_are() -> None:
         ("accounts.toml", '  "dlh",', '  "dlh2",', "'dlh2' is not in agencies.toml"),
         ("accounts.toml", 'role = "leader"', 'role = "unit"', "a unit's account names its unit, and no other does"),
         ("accounts.toml", 'role = "leader"', 'role = "king"', "account.4.role: Input should be 'call_taker'"),
+        ("areas/kecamatan.geojson", '"lat":-6.188812', '"lat":-7.5', "36.71.01: its point lies outside city.bounds"),
         ("areas/kota.geojson", '"code":"36.71"', '"code":"36.72"', "city.code: '36.71' is not in areas/kota.geojson"),
         ("areas/kecamatan.geojson", '"lat":-6.188812', '"lat":"x"', "feature 2: TypeError: 'x' is not a number"),
     ],

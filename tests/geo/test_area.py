@@ -213,6 +213,9 @@ def test_a_folder_without_boundaries_says_which_file_is_missing(tmp_path: Path) 
         (tmp_path / f"{name}.geojson").write_text("{")
     with pytest.raises(BadAreas, match="cannot be read as JSON"):
         Areas.load(tmp_path)
+    (tmp_path / "kota.geojson").write_text('{"features": [7]}')
+    with pytest.raises(BadAreas, match=r"kota\.geojson: feature 1"):
+        Areas.load(tmp_path)
 
 
 def test_a_code_used_twice_and_an_orphan_are_refused(areas: Areas) -> None:
