@@ -7,7 +7,7 @@ old news.
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final, TypeVar, cast
+from typing import Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from callcenter.store import Connection, Pool
 
-Source = Pool | Connection
+Source: TypeAlias = "Pool | Connection"
 
 
 class PlaceRow(TypedDict):
