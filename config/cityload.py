@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 from asyncpg.pool import PoolConnectionProxy
 
 from config.cityshape import CityPack
@@ -23,13 +24,15 @@ async def load(
 ) -> None:
     """Put the pack's reference data into the database: told again, only what changed is changed, in one transaction.
 
-    Units are not rows made here: dispatch registers them through the ledger. Accounts that exist keep their password.
+    Units are not rows made here: dispatch registers them through the ledger. Accounts that exist keep their password;
+    without ``demo``, those of the demonstration that still have the published one are closed.
     """
     async with conn.transaction():
         # Several programs may start at once; the second finds everything done.
         await conn.execute("SELECT pg_advisory_xact_lock(112, hashtext('citypack'))")
         for statement, rows in _reference(pack):
             await conn.execute(statement, json.dumps(rows))
+        await _open_or_close_demo_accounts(conn, pack, demo=demo)
         if demo:
             await _make_demo_accounts(conn, pack, hash_password or PasswordHasher().hash)
 
@@ -126,6 +129,28 @@ def _whole_tables(pack: CityPack) -> Iterator[tuple[str, list[Row]]]:
             for name in (landmark.name, *landmark.aliases)
         ],
     )
+
+
+async def _open_or_close_demo_accounts(conn: "Connection", pack: CityPack, *, demo: bool) -> None:
+    """A room that stops being a demonstration must not keep doors open whose key is printed in a README.
+
+    Only accounts that still have the published password are touched: whoever set their own is a real person.
+    """
+    rows = await conn.fetch(
+        "SELECT login, password_hash FROM account WHERE login = ANY($1) AND active <> $2",
+        [account.login for account in pack.accounts],
+        demo,
+    )
+    published = {kept for kept in {row["password_hash"] for row in rows} if _opens(kept, pack.demo_password)}
+    logins = [row["login"] for row in rows if row["password_hash"] in published]
+    await conn.execute("UPDATE account SET active = $2 WHERE login = ANY($1)", logins, demo)
+
+
+def _opens(password_hash: str, password: str) -> bool:
+    try:
+        return PasswordHasher().verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 async def _make_demo_accounts(conn: "Connection", pack: CityPack, hash_password: Callable[[str], str]) -> None:

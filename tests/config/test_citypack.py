@@ -11,6 +11,7 @@ from callcenter.incident import Outcome
 from callcenter.store import Pool
 from config import citypack
 from config.citypack import CityPack, CityPackError
+from tests.support.database import cheap_hash
 
 DEMO = {"sari", "dewi", "budi", "ratna", "walikota", "admin"}
 CALL_SIGNS = {"AMB-01", "PMK-01", "PMK-02", "TANGKI-01", "RESCUE-01", "POLISI-01"}
@@ -206,4 +207,14 @@ async def test_without_the_demonstration_there_is_no_account(dsn: str, pack: Cit
     await citypack.load(conn, pack, demo=True, hash_password=counting(hashed))
     assert hashed == [pack.demo_password]
     assert await conn.fetchval("SELECT password_hash FROM account WHERE login = 'amb-01'") == "hash of siaga-112-demo"
+    await conn.close()
+
+
+async def test_when_the_demonstration_ends_the_published_password_opens_no_door(dsn: str, pack: CityPack) -> None:
+    conn = await asyncpg.connect(dsn)
+    await conn.execute("UPDATE account SET password_hash = $1 WHERE login = 'admin'", cheap_hash("my own secret"))
+    await citypack.load(conn, pack, demo=False)
+    assert await conn.fetchval("SELECT array_agg(login) FROM account WHERE active") == ["admin"]
+    await citypack.load(conn, pack, demo=True)
+    assert await conn.fetchval("SELECT bool_and(active) FROM account")
     await conn.close()
