@@ -228,11 +228,10 @@ async def _call(settings: Settings, caller: Caller, work: Path, number: int) -> 
     (work / "voice.ulaw").write_bytes(await _voice(caller.words, work))
     exactness = "no place" if caller.story.radius_m is None else f"place ± {caller.story.radius_m:.0f} m"
     print(f"call {number}: {caller.story.number} ({exactness}): {caller.words}", flush=True)
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 — compared, not bound
     low = 26000 + number % 50 * 8
     process = await asyncio.create_subprocess_exec(
         *("sipp", "-sf", "call.xml", "-m", "1", "-nostdin", "-i", "127.0.0.1", "-cid_str", "%u-%p-demo@%s"),
-        *("-mp", str(low), f"{host}:{settings.sip_port}"),
+        *("-mp", str(low), f"{_sip_host(settings)}:{settings.sip_port}"),
         cwd=work,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
@@ -249,6 +248,11 @@ async def _call(settings: Settings, caller: Caller, work: Path, number: int) -> 
         print(f"call {number}: over", flush=True)
 
 
+def _sip_host(settings: Settings) -> str:
+    host = settings.sip_host or settings.host
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 — compared, not bound
+
+
 def _require_a_trunk_from_here(settings: Settings) -> None:
     here = ip_address("127.0.0.1")
     if not any(here in ip_network(network) for trunk in settings.trunks for network in trunk.match):
@@ -259,10 +263,7 @@ def _require_a_trunk_from_here(settings: Settings) -> None:
 
 async def _require_an_answering_system(settings: Settings) -> None:
     try:
-        _, writer = await asyncio.open_connection(
-            "127.0.0.1" if settings.host == "0.0.0.0" else settings.host,  # noqa: S104 — compared, not bound
-            settings.sip_port,
-        )
+        _, writer = await asyncio.open_connection(_sip_host(settings), settings.sip_port)
     except OSError as silent:
         raise DemoError(f"nobody answers at SIP port {settings.sip_port}; start the system first: make run") from silent
     writer.close()

@@ -197,6 +197,7 @@ def exchange(settings: Settings) -> Exchange:
         spool=settings.spool,
         ami_secret=settings.ami_secret(),
         host=settings.host,
+        sip_host=settings.sip_host,
         public_host=settings.public_host,
         sip_port=settings.sip_port,
         ws_port=settings.sip_ws_port,
@@ -247,7 +248,7 @@ def welcome(settings: Settings, people: list[tuple[str, str, str]], password: st
     if people:
         lines += ["", f"  Sign in with the password {password} as"]
         lines += [f"    {login:<12} {role.replace('_', ' '):<15} {name}" for login, role, name in people]
-    sip = f"sip:112@{settings.browser_host if settings.public_host else settings.host}:{settings.sip_port}"
+    sip = f"sip:112@{settings.sip_host or settings.host}:{settings.sip_port}"
     lines += ["", f"  Call 112: point a softphone on this machine at {sip} (no registration, UDP),"]
     lines += ["  or in another terminal: make demo (or: siaga112 demo)"]
     lines += ["", "  Ctrl-C ends everything; the data stays."]

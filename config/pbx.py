@@ -89,6 +89,7 @@ class Exchange:
     ami_secret: str
     name: str = "siaga"
     host: str = "127.0.0.1"
+    sip_host: str | None = None  # where trunks and desk phones reach us, when that is not where browsers do
     public_host: str | None = None
     sip_port: int = 5060
     ws_port: int = 8088
@@ -217,6 +218,7 @@ def _values(exchange: Exchange, pbx: Pbx) -> dict[str, str]:
         "name": exchange.name,
         "realm": REALM,
         "host": exchange.host,
+        "sip_host": exchange.sip_host or exchange.host,
         "sip_port": str(exchange.sip_port),
         "ws_port": str(exchange.ws_port),
         "agi_host": exchange.agi_host,
@@ -299,6 +301,7 @@ def _refuse_oddities(exchange: Exchange) -> None:
         ("the AMI secret", exchange.ami_secret, r"[\w-]{16,}"),
         ("the name", exchange.name, r"[a-z0-9]+"),
         ("the host", exchange.host, r"[\w.:-]+"),
+        ("the SIP host", exchange.sip_host or exchange.host, r"[\w.:-]+"),
         *(("a trunk's name", trunk.name, r"[\w-]+") for trunk in exchange.trunks),
         *(("a trunk's address", match, r"[\w.:/-]+") for trunk in exchange.trunks for match in trunk.match),
         *(("a desk phone", uri, r"sips?:[\w.+@:;=~-]+") for uri in exchange.fallback_phones),

@@ -27,8 +27,8 @@ def wanted(settings: Settings) -> list[Wanted]:
     return [
         Wanted("http_port", settings.host, settings.http_port, "tcp"),
         Wanted("push_port", settings.host, settings.push_port, "tcp"),
-        Wanted("sip_port", settings.host, settings.sip_port, "udp"),
-        Wanted("sip_port", settings.host, settings.sip_port, "tcp"),
+        Wanted("sip_port", settings.sip_host or settings.host, settings.sip_port, "udp"),
+        Wanted("sip_port", settings.sip_host or settings.host, settings.sip_port, "tcp"),
         Wanted("sip_ws_port", settings.host, settings.sip_ws_port, "tcp"),
         Wanted("agi_port", "127.0.0.1", settings.agi_port, "tcp"),
         Wanted("ami_port", "127.0.0.1", settings.ami_port, "tcp"),

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     city: str = Field(default="tangerang", pattern=r"^[a-z][a-z0-9_-]*$")
 
     host: str = "127.0.0.1"
+    sip_host: str | None = None
     public_host: str | None = None
     http_port: Port = 8112
     push_port: Port = 8113
@@ -82,7 +83,7 @@ class Settings(BaseSettings):
     def _is_absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("dsn", "public_host", "geocoder_url", "tiles_url", mode="before")
+    @field_validator("dsn", "sip_host", "public_host", "geocoder_url", "tiles_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
