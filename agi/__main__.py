@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
+from typing import Final
 
 from agi.link import Address
 from agi.telephone import Telephone, Wiring
@@ -11,6 +13,8 @@ from agi.where import Where
 from config import citypack, logs
 from config.settings import Settings, SettingsError, load
 from geo.area import Areas
+
+LAST_WORDS_S: Final = 2.5
 
 
 async def serve(settings: Settings) -> None:
@@ -23,8 +27,14 @@ async def serve(settings: Settings) -> None:
     )
     telephone = asyncio.create_task(Telephone(wiring, place_of=city_map(settings).of).run())
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        telephone.cancel()
+        # Nothing that is worth keeping is kept in memory: what hangs is left behind.
+        loop.call_later(LAST_WORDS_S, os._exit, 0)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, telephone.cancel)
+        loop.add_signal_handler(number, end)
     with contextlib.suppress(asyncio.CancelledError):
         await telephone
 

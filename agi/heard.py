@@ -48,7 +48,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Every call that Asterisk has at this moment; what the record has beyond these has lost its line."""
+    """Every call that Asterisk has, asked at ``at``; what rang before and is not among them has lost its line."""
 
     calls: frozenset[str]
     at: datetime

@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -28,7 +28,6 @@ SWEEP_S: Final = 1.0
 RETRY_S: Final = 0.5
 LONGEST_LINE: Final = 10_000
 RIPE_S: Final = 3.0  # a call younger than this is still being taken by FastAGI
-NEW_S: Final = 1.0  # a call as young as this may have come in while the census was taken
 LINE_LOST: Final = "line lost"
 TRIES: Final = 5
 LARGEST_BYTES: Final = 64 * 1024
@@ -77,6 +76,8 @@ class Scribe:
                 await self._write_what_was_told(ledger)
                 await self.sweep(ledger)
             except AWAY as error:
+                if is_told_to_end():
+                    raise asyncio.CancelledError from error
                 log.warning("PostgreSQL is away; trying again", extra={"error": type(error).__name__})
                 await asyncio.sleep(RETRY_S)
                 continue
@@ -123,7 +124,7 @@ class Scribe:
         rows = await ledger.pool.fetch(
             """SELECT uniqueid FROM call
                WHERE status IN ('ringing', 'talking', 'held') AND rang_at < $1 AND uniqueid <> ALL($2)""",
-            census.at - timedelta(seconds=NEW_S),
+            census.at,
             list(census.calls),
         )
         for uniqueid in (row["uniqueid"] for row in rows):
@@ -176,6 +177,12 @@ class Scribe:
                 del self._tries[path.name]
         else:
             self._tries.pop(path.name, None)
+
+
+def is_told_to_end() -> bool:
+    """Closing a connection in the middle of a statement raises an error that hides the cancellation."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def remove_rings(spool: Path, uniqueid: str) -> None:

@@ -54,7 +54,10 @@ async def running(settings: Exchange) -> AsyncIterator[Asterisk]:
     try:
         yield asterisk
     finally:
-        await asterisk.stop()
+        # Nothing is worth keeping, and a kill is a second quicker than goodbye.
+        if asterisk.process is not None and asterisk.process.returncode is None:
+            asterisk.process.kill()
+            await asterisk.process.wait()
 
 
 def log_of(settings: Exchange) -> str:

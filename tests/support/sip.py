@@ -157,13 +157,14 @@ class Sipp:
     folder: Path
     scenario: str
     port: int = field(default_factory=free_port)
+    host: str = LOCAL
     process: asyncio.subprocess.Process | None = None
 
     async def start(self, *options: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "scenario.xml").write_text(self.scenario, encoding="utf-8")
         self.process = await asyncio.create_subprocess_exec(
-            *("sipp", "-sf", "scenario.xml", "-i", LOCAL, "-p", str(self.port), "-nostdin"),
+            *("sipp", "-sf", "scenario.xml", "-i", self.host, "-p", str(self.port), "-nostdin"),
             *("-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"),
             *("-cid_str", "%u-%p-" + uuid.uuid4().hex, "-recv_timeout", "120000", *options),
             cwd=self.folder,
@@ -191,13 +192,17 @@ class Sipp:
             said = errors.read_text(errors="replace")[-2000:] if errors.exists() else ""
             raise AssertionError(f"no {pattern!r} within {within_s} s; seen: {seen} {said}") from None
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
     async def ended(self, *, within_s: float = 10) -> int:
         assert self.process is not None
         async with asyncio.timeout(within_s):
             return await self.process.wait()
 
     async def kill(self) -> None:
-        if self.process is not None and self.process.returncode is None:
+        if self.process is not None and self.is_running:
             self.process.send_signal(signal.SIGKILL)
             await self.process.wait()
 
@@ -242,7 +247,6 @@ Max-Forwards: 70
 Content-Length: 0
 
 ]]></send>
-{talk}
   <recv request="INFO" optional="true" next="bye"/>
   <recv request="BYE"/>
   <send next="done"><![CDATA[
@@ -507,8 +511,12 @@ def circle(lat: float, lon: float, radius_m: float) -> str:
     )
 
 
-def with_location(media_port: int, location: str) -> tuple[str, str, str]:
+LOCATION_FILE = "location"
+
+
+def with_location(media_port: int) -> tuple[str, str, str]:
     """Headers, content type and body of an INVITE that brings its location along (RFC 6442)."""
+    location = f"[file name={LOCATION_FILE}]"  # SIPp would read a bracket of the location's own as one of its keywords
     parts = (
         ("application/sdp", "", sdp(media_port)),
         ("application/pidf+xml", "Content-ID: <loc@caller>\r\n", location),
@@ -563,6 +571,12 @@ class Caller:
         await _nudge(self.sipp, HANG_UP, await self._call_id())
         assert await self.sipp.ended() == 0
 
+    async def leave(self) -> None:
+        """Hang up, if nobody has."""
+        if self.sipp.is_running:
+            await _nudge(self.sipp, HANG_UP, await self._call_id())
+            await self.sipp.ended(within_s=1)
+
     async def is_hung_up_on(self, *, within_s: float = 10) -> None:
         assert await self.sipp.ended(within_s=within_s) == 0
 
@@ -575,6 +589,22 @@ class Caller:
         invited = await self.sipp.first("INVITE", sent=True)
         came = await self.sipp.first(pattern, within_s=within_s)
         return (came.at - invited.at).total_seconds()
+
+
+def caller_scenario(*, number: str, dialled: str, media_port: int, name: str = "", has_location: bool = False) -> str:
+    """What SIPp does as a caller."""
+    headers, kind, body = "", "application/sdp", sdp(media_port)
+    if has_location:
+        headers, kind, body = with_location(media_port)
+    return _CALLER.format(
+        dialled=dialled,
+        number=number,
+        name=f"{name} " if name else "",
+        headers=headers.replace("\r\n", "\n"),
+        content_type=kind,
+        body=body.replace("\r\n", "\n"),
+        refusals=_REFUSALS,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -590,24 +620,20 @@ async def call(
 ) -> AsyncIterator[Caller]:
     """Ring ``dialled``. Who leaves the block takes the caller off the line, hung up or not."""
     voice = await Voice.open()
-    headers, kind, body = "", "application/sdp", sdp(voice.port)
-    if location is not None:
-        headers, kind, body = with_location(voice.port, location)
-    scenario = _CALLER.format(
-        dialled=dialled,
-        number=number,
-        name=f"{name} " if name else "",
-        headers=headers.replace("\r\n", "\n"),
-        content_type=kind,
-        body=body.replace("\r\n", "\n"),
-        refusals=_REFUSALS,
-        talk="",
+    scenario = caller_scenario(
+        number=number, dialled=dialled, media_port=voice.port, name=name, has_location=location is not None
     )
     sipp = Sipp(folder / f"caller-{uuid.uuid4().hex[:8]}", scenario)
+    if location is not None:
+        sipp.folder.mkdir(parents=True)
+        (sipp.folder / LOCATION_FILE).write_text(location, encoding="utf-8", newline="")
     await sipp.start("-m", "1", "-s", dialled, "-t", transport, f"{LOCAL}:{sip_port}")
+    caller = Caller(sipp, voice)
     try:
-        yield Caller(sipp, voice)
+        yield caller
     finally:
+        with contextlib.suppress(AssertionError, TimeoutError):
+            await caller.leave()
         voice.close()
         await sipp.kill()
 
