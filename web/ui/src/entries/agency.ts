@@ -1,0 +1,4 @@
+import Screen from '../screens/agency/Agency.svelte';
+import { start } from './start';
+
+start(Screen);

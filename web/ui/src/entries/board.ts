@@ -1,0 +1,4 @@
+import Screen from '../screens/board/Board.svelte';
+import { start } from './start';
+
+start(Screen);

@@ -1,0 +1,4 @@
+import Screen from '../screens/call/Call.svelte';
+import { start } from './start';
+
+start(Screen);

@@ -1,0 +1,4 @@
+import Screen from '../screens/SignIn.svelte';
+import { start } from './start';
+
+start(Screen);

@@ -1,0 +1,4 @@
+import Screen from '../screens/track/Track.svelte';
+import { start } from './start';
+
+start(Screen);
