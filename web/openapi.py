@@ -125,7 +125,7 @@ class Route:
                 return self.said.model_validate({})
             if request.content_type != "application/json":
                 raise Problem(415, "request.not_json", "send the body as application/json")
-            return self.said.model_validate_json(raw)
+            return self.said.model_validate_json(raw, strict=True)
         except ValidationError as error:
             raise wrong_shape(error) from error
 

@@ -39,11 +39,23 @@ def install(app: web.Application, folder: Path) -> None:
 
 
 def _file(folder: Path, name: str) -> web.StreamResponse:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.suffix in {".gz", ".br"}:
+    path = _within(folder, name)
+    if path is None:
         if name.endswith(".html") and not (folder / "index.html").is_file():
             return web.Response(text=_NOT_BUILT, status=503, content_type="text/html")
         raise web.HTTPNotFound
-    cache = _FOR_EVER if _HASHED.search(path.name) else _ASK_AGAIN
+    headers = {"Cache-Control": _FOR_EVER if _HASHED.search(path.name) else _ASK_AGAIN}
+    if path.suffix == ".html":
+        headers["Content-Type"] = "text/html; charset=utf-8"
     # Also sends a .br or .gz that lies beside the file, and answers If-None-Match and ranges.
-    return web.FileResponse(path, headers={"Cache-Control": cache})
+    return web.FileResponse(path, headers=headers)
+
+
+def _within(folder: Path, name: str) -> Path | None:
+    """The file of that name, if it is one of the folder's to hand out."""
+    try:
+        path = (folder / name).resolve()
+        is_ours = path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero in it
+        return None
+    return path if is_ours and path.suffix not in {".gz", ".br"} else None

@@ -1,10 +1,12 @@
 """A person's browser, as far as our interface is concerned: cookies, the CSRF token, and the live feed."""
 
+# ruff: noqa: ANN401 - what comes over the wire has no type until the test has looked at it
+
 import json
 from typing import Any, Self
 
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, CookieJar
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer
 from yarl import URL
 
 from tests.support.database import PASSWORD
@@ -41,7 +43,7 @@ class Said:
 class Browser:
     """One person's."""
 
-    def __init__(self, server: TestServer) -> None:
+    def __init__(self, server: BaseTestServer) -> None:
         self._server = server
         self._session = ClientSession(cookie_jar=CookieJar(unsafe=True))
         self.csrf: str | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from callcenter import desk as room
 from callcenter.bell import Bell
@@ -72,7 +72,7 @@ def static(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def server(desk: Desk, static: Path) -> AsyncIterator[TestServer]:
+async def server(desk: Desk, static: Path) -> AsyncIterator[BaseTestServer]:
     app: web.Application = build(desk, static=static)
     async with TestServer(app) as running:
         yield running
@@ -82,7 +82,7 @@ Visit = Callable[..., Awaitable[Browser]]
 
 
 @pytest.fixture
-async def visit(server: TestServer) -> AsyncIterator[Visit]:
+async def visit(server: BaseTestServer) -> AsyncIterator[Visit]:
     """Open a browser; with a login, signed in."""
     opened: list[Browser] = []
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from callcenter import desk as room
-from callcenter.desk import Rang
+from callcenter.call import Rang
 from callcenter.ledger import Ledger
 from geo.place import Place
 from tests.web.browser import Browser

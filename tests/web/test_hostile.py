@@ -1,0 +1,163 @@
+"""Whatever is sent, the answer is a clear no, nothing is lost, and nobody else is disturbed."""
+
+# ruff: noqa: ANN401 - what comes over the wire has no type until the test has looked at it
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from callcenter.ledger import Ledger
+from tests.web.browser import Browser
+from tests.web.conftest import Visit
+from tests.web.scene import call
+from tests.web.test_policy import path_of
+from web.openapi import ROUTES
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "code"),
+    [
+        (b"{", 400, "request.not_json"),
+        (b"\xff\xfe", 400, "request.not_json"),
+        (b'{"changes":{"notes":"\\ud800"}}', 400, "request.not_json"),
+        (b"[" * 5000, 400, "request.not_json"),
+        (b'{"changes":' * 5000, 400, "request.not_json"),
+        (b"[]", 422, "request.shape"),
+        (b"null", 422, "request.shape"),
+        (b'"x"', 422, "request.shape"),
+        (b"{}", 422, "request.shape"),
+        (b'{"changes":{"notes":7}}', 422, "request.shape"),
+        (b'{"changes":{"dragon":"x"}}', 422, "request.shape"),
+        (b'{"changes":{},"more":1}', 422, "request.shape"),
+        (b'{"changes":{"priority":9}}', 422, "request.shape"),
+        (b'{"changes":{"priority":1.5}}', 422, "request.shape"),
+        (b'{"changes":{"priority":NaN}}', 422, "request.shape"),
+        (b'{"changes":{"notes":"a\\u0000b"}}', 422, "request.shape"),
+        (b'{"changes":{"callback":"1;drop"}}', 422, "request.shape"),
+        (b'{"changes":{"notes":"' + b"x" * 9000 + b'"}}', 422, "request.shape"),
+        (b'{"changes":{"notes":"' + b"x" * 100_000 + b'"}}', 413, "too.large"),
+    ],
+)
+async def test_a_body_of_the_wrong_shape_is_refused_and_changes_nothing(
+    visit: Visit, ledger: Ledger, raw: bytes, status: int, code: str
+) -> None:
+    incident = await call(ledger)
+    sari = await visit("sari")
+    before = (await sari.get(f"/incidents/{incident}")).ok()["incident"]
+    answer = await sari.patch(f"/incidents/{incident}", raw=raw)
+    assert (answer.status, answer.code) == (status, code), answer.text
+    assert (await sari.get(f"/incidents/{incident}")).ok()["incident"] == before
+
+
+@pytest.mark.parametrize("lat", ["NaN", "Infinity", "-Infinity", "1e999", "91", '"6"', "null", "true", "[]"])
+async def test_a_latitude_that_is_no_number_on_earth_is_refused(visit: Visit, ledger: Ledger, lat: str) -> None:
+    incident = await call(ledger)
+    sari = await visit("sari")
+    answer = await sari.put(f"/incidents/{incident}/place", raw=b'{"lat":%b,"lon":106.6}' % lat.encode())
+    assert answer.status in {400, 422}, answer.text
+    assert answer.code in {"request.shape", "request.not_json"}
+
+
+async def test_what_was_sent_is_not_repeated_in_the_refusal(visit: Visit, ledger: Ledger) -> None:
+    incident = await call(ledger)
+    sari = await visit("sari")
+    body = {"changes": {"callback": "rahasia 0812", "notes": 7}}
+    answer = await sari.patch(f"/incidents/{incident}", body)
+    assert answer.code == "request.shape"
+    assert "rahasia" not in answer.text
+    assert {fault["where"] for fault in answer.json["errors"]} == {"changes.callback", "changes.notes"}
+
+
+async def test_only_json_is_read(visit: Visit) -> None:
+    stranger = await visit()
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        answer = await stranger.post("/session", raw=b'{"login":"a","password":"b"}', headers={"Content-Type": kind})
+        assert answer.status == 415
+
+
+async def test_a_wrong_way_of_asking_names_the_right_ones(visit: Visit) -> None:
+    answer = await (await visit()).ask("PUT", "/session", {})
+    assert (answer.status, answer.code) == (405, "method")
+    assert "POST" in answer.headers["Allow"]
+    assert (await (await visit()).get("/nowhere")).code == "unknown"
+
+
+@pytest.mark.parametrize("key", ["short", "x" * 81, "with space", "schlüssel"])
+async def test_a_key_that_is_no_key_is_refused(visit: Visit, ledger: Ledger, key: str) -> None:
+    incident = await call(ledger)
+    sari = await visit("sari")
+    answer = await sari.post(f"/incidents/{incident}/close", {"outcome": "test"}, key=key)
+    assert answer.code == "key.shape"
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "status=dragon", "more=1", "q=" + "x" * 101, "q=a%00b", "before=%27"]
+)
+async def test_a_question_of_the_wrong_shape_is_refused(visit: Visit, query: str) -> None:
+    assert (await (await visit("sari")).get(f"/incidents?{query}")).code == "request.shape"
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "x" * 43, "x" * 5000, "%00", "é"])
+async def test_a_cookie_that_is_not_ours_is_nobody(visit: Visit, cookie: str) -> None:
+    stranger = await visit()
+    answer = await stranger.get("/board", headers={"Cookie": f"siaga_session={cookie}"})
+    assert answer.status == 401
+
+
+async def test_too_many_units_are_refused(visit: Visit, ledger: Ledger) -> None:
+    incident = await call(ledger)
+    sari = await visit("sari")
+    answer = await sari.post(f"/incidents/{incident}/send", {"units": [str(uuid4()) for _ in range(21)]})
+    assert answer.code == "request.shape"
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.uuids().map(str),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = (
+    "changes",
+    "units",
+    "reason",
+    "lat",
+    "lon",
+    "outcome",
+    "category",
+    "of",
+    "verb",
+    "at",
+    "note",
+    "status",
+    "place",
+)
+bodies = json_like | st.dictionaries(st.sampled_from(FIELDS), json_like, max_size=4)
+
+
+async def test_no_body_whatever_makes_a_mistake_of_ours(visit: Visit, ledger: Ledger, units: None) -> None:
+    """A bounded fuzz of every route that changes something: each answer is a clear yes or no, never a 500."""
+    ratna = await visit("ratna")
+    incident = await call(ledger)
+    unsafe = [one for one in ROUTES if one.is_unsafe and "session" not in one.path]
+    sent: list[tuple[str, str, Any]] = []
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(st.sampled_from(unsafe), bodies, st.sampled_from([str(incident), str(uuid4())]))
+    def collect(one: Any, body: Any, id_: str) -> None:
+        path = one.path.format(id=id_) if "{id}" in one.path else path_of(one)
+        sent.append((one.method, path, body))
+
+    collect()
+    for method, path, body in sent:
+        answer = await ratna.ask(method, path, raw=json.dumps(body, allow_nan=True).encode())
+        assert answer.status < 500, f"{method} {path} {body!r}: {answer.text}"
+        assert answer.status < 300 or answer.code
+    await still_works(ratna)
+
+
+async def still_works(person: Browser) -> None:
+    assert (await person.get("/board")).status == 200
