@@ -1,10 +1,38 @@
 """How a daemon writes its log: one line an event on stderr, as JSON for machines or as text for people."""
 
 import logging
+import re
 import sys
-from typing import Literal
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, Final, Literal
 
 import structlog
+
+# A telephone number standing by itself; unique ids, our ids and cursors have dots, dashes or letters beside them.
+_NUMBER: Final = re.compile(r"(?<![\w.:-])\+?\d{8,15}(?![\w.-])")
+
+
+def mask_numbers(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whoever reads a log learns that somebody rang, never who."""
+    return {name: _masked(value) for name, value in event.items()}
+
+
+def _masked(value: object) -> object:
+    match value:
+        case str():
+            return _NUMBER.sub(lambda found: f"{found[0][:4]}…{found[0][-2:]}", value)
+        case Mapping():
+            return {name: _masked(inner) for name, inner in value.items()}
+        case Sequence() if not isinstance(value, bytes | bytearray):
+            return [_masked(inner) for inner in value]
+        case _:
+            return value
+
+
+# Without the values of variables: they hold passwords and what callers said.
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def log_to_stderr(log_format: Literal["json", "text"]) -> None:
@@ -17,9 +45,9 @@ def log_to_stderr(log_format: Literal["json", "text"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        [_TRACEBACKS, mask_numbers, structlog.processors.JSONRenderer(default=str)]
         if log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [mask_numbers, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

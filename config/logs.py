@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from config.log import mask_numbers
+
 
 def start(program: str, style: Literal["json", "text"]) -> None:
     """Send what the standard library's loggers and structlog's say the same way."""
@@ -16,6 +18,7 @@ def start(program: str, style: Literal["json", "text"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
         structlog.processors.format_exc_info,
+        mask_numbers,
     ]
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)

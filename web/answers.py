@@ -6,7 +6,7 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
-from web.rows import CallRow, IncidentRow, MissionRow, ReportRow, SeatRow, UnitRow
+from web.shapes import CallRow, IncidentRow, MissionRow, ReportRow, SeatRow, UnitRow
 
 
 class MyUnit(TypedDict):

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from web.bodies import Cursor, Said
-from web.rows import CallRow, IncidentRow, MissionRow, PositionRow, ReportRow, SeatRow, UnitRow
+from web.shapes import CallRow, IncidentRow, MissionRow, PositionRow, ReportRow, SeatRow, UnitRow
 
 BAD_TICKET: Final = 4401
 SESSION_ENDED: Final = 4403

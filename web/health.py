@@ -33,7 +33,14 @@ WELL: Final = Part(ok=True, detail="")
 
 async def ready(desk: Desk) -> Health:
     """What works and what does not, within two seconds."""
-    asked = {"postgresql": _postgresql, "schema": _schema, "city": _city, "live": _live, "dispatch": _dispatch}
+    asked = {
+        "postgresql": _postgresql,
+        "schema": _schema,
+        "city": _city,
+        "live": _live,
+        "agi": _agi,
+        "dispatch": _dispatch,
+    }
     answers = await asyncio.gather(*(_within(desk, ask) for ask in asked.values()))
     parts = dict(zip(asked, answers, strict=True))
     return Health(ready=all(part["ok"] for part in parts.values()), parts=parts)
@@ -69,8 +76,25 @@ async def _live(desk: Desk) -> Part:
     return WELL if desk.live.is_fresh else Part(ok=False, detail="the live feed does not read the log; see web's log")
 
 
+async def _agi(desk: Desk) -> Part:
+    if await _is_connected(desk, "agi"):
+        return WELL
+    return Part(ok=False, detail="agi is not connected to PostgreSQL; calls still ring, and become incidents later")
+
+
+async def _is_connected(desk: Desk, program: str) -> bool:
+    """Each daemon keeps a connection under its name, wherever it runs; the kernel closes it when the daemon dies."""
+    found: bool = await desk.pool.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ $1)",
+        f"^siaga112[ -]{program}$",
+    )
+    return found
+
+
 async def _dispatch(desk: Desk) -> Part:
     """Deadlines that nobody looks at mean that dispatch is down or hung."""
+    if not await _is_connected(desk, "dispatch"):
+        return Part(ok=False, detail="dispatch is not connected to PostgreSQL; units are not asked, see its log")
     there = await desk.pool.fetchval("SELECT to_regclass('timer') IS NOT NULL")
     if not there:
         return Part(ok=False, detail="the tables are not there; run `siaga112 migrate`")

@@ -24,7 +24,7 @@ from callcenter.bell import Bell
 from callcenter.follow import Entry, Follower
 from callcenter.refused import Refused
 from callcenter.store import Pool
-from web import redact, rows
+from web import redact, rows, shapes
 from web.frames import (
     BAD_FRAME,
     BAD_TICKET,
@@ -279,8 +279,8 @@ class Live:
         rerouted = {entry.subject for entry in batch if entry.type == "ReportRerouted"}
         return {to: _bytes(_changes(batch, whole, rerouted, to)) for to in renderings}
 
-    async def _rows(self, touched: Touched) -> rows.Board:
-        return rows.Board(
+    async def _rows(self, touched: Touched) -> shapes.Board:
+        return shapes.Board(
             incidents=await rows.incidents(self._pool, touched.incident),
             missions=await rows.missions(self._pool, touched.mission),
             units=await rows.units(self._pool, touched.unit),
@@ -310,7 +310,7 @@ class Live:
         if not news:
             return
         units = [
-            rows.PositionRow(
+            shapes.PositionRow(
                 unit=row["unit"], lat=row["lat"], lon=row["lon"], accuracy_m=row["accuracy_m"], at=row["at"]
             )
             for row in news
@@ -374,7 +374,7 @@ class Live:
 
 
 def _changes(
-    batch: Sequence[Entry], whole: rows.Board, rerouted: set[UUID], to: Rendering, *, cursor: str = ""
+    batch: Sequence[Entry], whole: shapes.Board, rerouted: set[UUID], to: Rendering, *, cursor: str = ""
 ) -> Changes:
     """A batch as one rendering shows it. Also an empty one is sent, so that the cursor goes on."""
     shown = redact.board(whole, to)
@@ -385,7 +385,7 @@ def _changes(
     )
 
 
-def _hears(entry: Entry, shown: rows.Board, to: Rendering) -> bool:
+def _hears(entry: Entry, shown: shapes.Board, to: Rendering) -> bool:
     match to.sight:
         case Sight.QUEUE:
             return entry.kind == "report" and any(row["id"] == entry.subject for row in shown["reports"])

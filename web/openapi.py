@@ -7,6 +7,7 @@ one order for all: who is asking, may they, is it really their page asking (CSRF
 then does the handler run.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from web.desk import Desk
 
 API: Final = "/api/v1"
+# Longer than a statement may take; an asker who waited this long is told so instead of being kept in a queue.
+ANSWER_S: Final = 8.0
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEY_LENGTH: Final = range(8, 81)
 
@@ -114,7 +117,8 @@ class Route:
             id=_id(request),
             key=_key(request) if self.is_unsafe else None,
         )
-        return self._response(await self.handler(desk, ask))
+        async with asyncio.timeout(ANSWER_S):
+            return self._response(await self.handler(desk, ask))
 
     async def _said(self, request: web.Request) -> BaseModel:
         try:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from web.policy import Role, Scope, Viewer
-from web.rows import Board, CallRow, IncidentRow, PlaceRow, ReportRow
+from web.shapes import Board, CallRow, IncidentRow, PlaceRow, ReportRow
 
 LIVE: Final = frozenset({"open", "triaged"})
 RINGING: Final = frozenset({"ringing", "talking", "held", "abandoned", "callback"})

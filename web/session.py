@@ -245,6 +245,8 @@ class Doors:
         )
         await self._pool.execute("DELETE FROM ticket WHERE expires_at < now()")
         await self._pool.execute("DELETE FROM session WHERE expires_at < now() - interval '1 day'")
+        # A client that has not asked again for a week will not.
+        await self._pool.execute("DELETE FROM idempotency WHERE at < now() - interval '7 days'")
 
 
 def limits(role: Role) -> Limits:

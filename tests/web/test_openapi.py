@@ -13,7 +13,7 @@ from callcenter.ledger import Ledger
 from callcenter.store import Pool
 from tests.web.conftest import Visit
 from tests.web.scene import a_category, call, fire, free_units
-from web import rows
+from web import rows, shapes
 from web.openapi import ROUTES
 
 
@@ -108,12 +108,12 @@ async def test_every_answer_is_what_the_document_says(visit: Visit, ledger: Ledg
 
 async def test_rows_have_the_columns_their_types_say(pool: Pool) -> None:
     for statement, kind in [
-        (rows.INCIDENT, rows.IncidentRow),
-        (rows.MISSION, rows.MissionRow),
-        (rows.UNIT, rows.UnitRow),
-        (rows.CALL, rows.CallRow),
-        (rows.SEAT, rows.SeatRow),
-        (rows.REPORT, rows.ReportRow),
+        (rows.INCIDENT, shapes.IncidentRow),
+        (rows.MISSION, shapes.MissionRow),
+        (rows.UNIT, shapes.UnitRow),
+        (rows.CALL, shapes.CallRow),
+        (rows.SEAT, shapes.SeatRow),
+        (rows.REPORT, shapes.ReportRow),
     ]:
         async with pool.acquire() as connection:
             columns = (await connection.prepare(statement)).get_attributes()

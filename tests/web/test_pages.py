@@ -1,5 +1,6 @@
 """The pages, what surrounds every answer, and how well we are."""
 
+import asyncio
 import gzip
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from callcenter.ledger import Ledger
+from callcenter.store import open_pool
 from tests.web.browser import Browser
 from tests.web.conftest import Visit
 from tests.web.scene import NUMBER, call
@@ -136,11 +138,28 @@ async def test_what_is_not_ready_is_named(visit: Visit, desk: Desk) -> None:
     assert answer.json["parts"]["postgresql"]["ok"] is True
     assert answer.json["parts"]["live"]["ok"] is False
     assert "live feed" in answer.json["parts"]["live"]["detail"]
+    assert "agi is not connected" in answer.json["parts"]["agi"]["detail"]
+    assert "dispatch is not connected" in answer.json["parts"]["dispatch"]["detail"]
+
+
+async def test_all_parts_together_are_ready_and_a_late_deadline_means_that_dispatch_hangs(
+    visit: Visit, desk: Desk, dsn: str
+) -> None:
+    stranger = await visit()
+    daemons = [await open_pool(dsn, size=1, name=name) for name in ("siaga112-agi", "siaga112 dispatch")]
+    living = asyncio.create_task(desk.live.run())
+    while not desk.live.is_fresh:
+        await asyncio.sleep(0.01)
+    ready = await stranger.get("/health/ready", root="")
+    assert (ready.status, ready.json["ready"]) == (200, True), ready.text
     await desk.pool.execute(
         "INSERT INTO timer (kind, subject, due_at) VALUES ('x', gen_random_uuid(), now() - interval '1 minute')"
     )
-    late = await (await visit()).get("/health/ready", root="")
-    assert "dispatch" in late.json["parts"]["dispatch"]["detail"]
+    late = await stranger.get("/health/ready", root="")
+    assert (late.status, "overdue" in late.json["parts"]["dispatch"]["detail"]) == (503, True)
+    living.cancel()
+    for pool in daemons:
+        pool.terminate()
 
 
 async def test_prometheus_is_told_how_much_is_going_on_and_nothing_personal(visit: Visit, ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ from callcenter.ledger import Answer, Book
 from dispatch import roster, sending
 from dispatch.recommend import Suggestion
 from geo.place import Place
-from web import redact, rows
+from web import redact, rows, shapes
 from web.answers import (
     Duplicates,
     EarlierCall,
@@ -193,7 +193,7 @@ def _line(one: Suggestion) -> SuggestedUnit:
     )
 
 
-async def _seen(desk: Desk, ask: Ask[Said]) -> rows.IncidentRow:
+async def _seen(desk: Desk, ask: Ask[Said]) -> shapes.IncidentRow:
     """The incident, if it exists for this person: a crew sees its own, until an hour after it is cleared."""
     found = await desk.pool.fetchrow(
         f"""{rows.INCIDENT} WHERE id = $1 AND ($2::text IS NULL OR id IN (
@@ -209,7 +209,7 @@ async def _seen(desk: Desk, ask: Ask[Said]) -> rows.IncidentRow:
     return rows.as_incident(found)
 
 
-async def _earlier_calls(desk: Desk, row: rows.IncidentRow) -> list[EarlierCall]:
+async def _earlier_calls(desk: Desk, row: shapes.IncidentRow) -> list[EarlierCall]:
     """What this number rang about before."""
     number = row["caller_number"]
     if not number:
@@ -238,7 +238,7 @@ async def _earlier_calls(desk: Desk, row: rows.IncidentRow) -> list[EarlierCall]
     ]
 
 
-async def _duplicates(desk: Desk, row: rows.IncidentRow, to: redact.Rendering) -> list[Likeness]:
+async def _duplicates(desk: Desk, row: shapes.IncidentRow, to: redact.Rendering) -> list[Likeness]:
     found = await desk.pool.fetch(
         """SELECT i.id, i.opened_at, i.caller_number, i.callback, i.type, t."group", i.place, i.address, i.notes
            FROM incident i LEFT JOIN incident_type t ON t.code = i.type
@@ -270,7 +270,7 @@ async def _duplicates(desk: Desk, row: rows.IncidentRow, to: redact.Rendering) -
 
 
 def _sketch(row: asyncpg.Record) -> Sketch:
-    place: rows.PlaceRow | None = row["place"]
+    place: shapes.PlaceRow | None = row["place"]
     return Sketch(
         id=row["id"],
         opened_at=row["opened_at"],

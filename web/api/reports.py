@@ -8,7 +8,7 @@ from callcenter import report
 from callcenter.event import Event
 from callcenter.ledger import Answer, Book
 from callcenter.report import Report
-from web import redact, rows
+from web import redact, rows, shapes
 from web.answers import ReportAnswer, ReportDetail, ReportPage
 from web.api.common import before_of, next_of, timeline_of
 from web.bodies import Because, Note, Nothing, ReportSearch, Reroute, Said
@@ -141,7 +141,7 @@ async def _must_be_theirs(book: Book, ask: Ask[Said]) -> None:
         raise no_such("report")
 
 
-async def _seen(desk: Desk, ask: Ask[Nothing]) -> rows.ReportRow:
+async def _seen(desk: Desk, ask: Ask[Nothing]) -> shapes.ReportRow:
     found = await desk.pool.fetchrow(
         f"{rows.REPORT} WHERE id = $1 AND ($2::text IS NULL OR agency = $2)", ask.id, _agency(ask)
     )
