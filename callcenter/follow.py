@@ -12,6 +12,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -104,10 +105,10 @@ class Follower:
                     yield batch
                     self.cursor = batch[-1].cursor
                     continue
-                try:
-                    await asyncio.wait_for(rung.wait(), POLL_S)
-                except TimeoutError:
-                    continue
+                # Not `wait_for`: in Python 3.11 it loses a cancellation that comes together with the bell.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await rung.wait()
 
     async def _next(self) -> list[Entry]:
         while True:

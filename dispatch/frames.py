@@ -129,6 +129,9 @@ class MissionView(_Frame):
     ended_at: datetime | None
     reason: str | None
     outcome: str | None
+    # Where the offer stands in the log; for us, not for the device.
+    offer_txid: int = Field(exclude=True)
+    offer_seq: int = Field(exclude=True)
 
 
 class UnitView(_Frame):

@@ -5,15 +5,13 @@ from uuid import UUID
 
 from callcenter.follow import Entry
 from dispatch.frames import MissionView, Told, UnitView
-from dispatch.mission import LIVE, MissionOffered
+from dispatch.mission import LIVE
 from dispatch.views import TELLING, Missed
 
 KINDS = frozenset({"mission", "unit", "incident"})
 # What crews are told of events that are not their own: look at the mission again.
 INCIDENT_CHANGED = "IncidentChanged"
 OTHERS_CHANGED = "OthersChanged"
-
-_OFFERED = MissionOffered.__name__
 
 
 def concerning(batch: Iterable[Entry]) -> list[Entry]:
@@ -37,18 +35,16 @@ def route(
     for mission in missions:
         if mission.status in LIVE:
             by_incident.setdefault(mission.incident, []).append(mission)
-    # A crew must not hear of its incident before it is asked: the offer comes first, and rings.
-    still_to_be_asked = {entry.subject for entry in entries if entry.type == _OFFERED}
     for entry in entries:
-        still_to_be_asked.discard(entry.subject)
         if entry.unit is not None and entry.unit in listening:
             yield entry.unit, _told(entry, entry.type, mission=by_id.get(entry.subject), units=units)
         if entry.incident is None:
             continue
         name = INCIDENT_CHANGED if entry.kind == "incident" else OTHERS_CHANGED
         for mission in by_incident.get(entry.incident, ()):
-            concerned = mission.unit != entry.unit and mission.unit in listening
-            if concerned and mission.id not in still_to_be_asked:
+            # The rows may be ahead of the entries: a crew must not hear of its incident before the offer, which rings.
+            was_asked = (mission.offer_txid, mission.offer_seq) < (entry.txid, entry.seq)
+            if was_asked and mission.unit != entry.unit and mission.unit in listening:
                 yield mission.unit, _told(entry, name, mission=mission, units=units)
 
 

@@ -32,8 +32,9 @@ _MISSION = """
            CASE WHEN m.status = ANY($1) THEN i.notes ELSE '' END AS notes,
            others.units AS other_units,
            m.accepted_at, m.en_route_at, m.on_scene_at, m.transporting_at, m.at_hospital_at, m.ended_at,
-           m.reason, m.outcome
+           m.reason, m.outcome, o.txid::text::bigint AS offer_txid, o.seq AS offer_seq
     FROM mission m
+    JOIN log o ON o.kind = 'mission' AND o.subject = m.id AND o.version = 1
     JOIN incident i ON i.id = m.incident
     LEFT JOIN incident_type t ON t.code = i.type
     CROSS JOIN LATERAL (

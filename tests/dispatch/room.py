@@ -3,13 +3,16 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from callcenter.ids import IncidentId, MissionId, new_id
+from websockets.exceptions import ConnectionClosed
+
+from callcenter import desk
+from callcenter.ids import IncidentId, MissionId
 from callcenter.incident import Changes
 from callcenter.ledger import Answer, Book, Ledger
 from callcenter.store import Pool
@@ -20,8 +23,9 @@ from dispatch.mission import Mission
 from dispatch.push import Push
 from dispatch.sending import Patience, Telling, Verb, unit_id_of
 from dispatch.unit import Equipment
-from tests.support.builders import NOON, call_from, described
+from tests.support.builders import NOON, call_from
 
+PATIENCE = Patience()
 CREWS = [
     Equipment(one.call_sign, one.kind, one.agency, one.capabilities, one.lat, one.lon)
     for one in citypack.read("tangerang").units
@@ -57,11 +61,12 @@ class Room:
         """A call, described well enough to send somebody."""
         taken = await call_from(self.ledger)
         written: Changes = {"type": kind, "priority": 1, "address": "Jl. Daan Mogot 12", **details}
-        await described(self.ledger, taken.incident, **written)
+        async with self.ledger.book(by="sari") as book:
+            await desk.describe(book, taken.incident, written, now=NOON)
         return taken.incident
 
     async def send(
-        self, incident: UUID, *call_signs: str, by: str = "budi", patience: Patience = Patience(), at: datetime = NOON
+        self, incident: UUID, *call_signs: str, by: str = "budi", patience: Patience = PATIENCE, at: datetime = NOON
     ) -> list[MissionId]:
         async with self.ledger.book(by=by) as book:
             units = [unit_id_of(call_sign) for call_sign in call_signs]
@@ -91,7 +96,7 @@ class Room:
     async def missions(self, incident: UUID) -> list[str]:
         """The missions of an incident, in words."""
         rows = await self.pool.fetch(
-            "SELECT call_sign, status FROM mission_now WHERE incident = $1 ORDER BY offered_at, id", incident
+            "SELECT call_sign, status FROM mission_now WHERE incident = $1 ORDER BY offered_at, call_sign", incident
         )
         return [f"{row['call_sign']} {row['status']}" for row in rows]
 
@@ -134,8 +139,25 @@ class Room:
     async def kill_connections(self) -> None:
         """PostgreSQL drops everybody, as it does when it is restarted."""
         await self.pool.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
         )
+
+
+async def closed_by(work: Coroutine[None, None, None]) -> int | None:
+    """Let ``work`` go on until its line is closed; gives the close code."""
+    try:
+        async with asyncio.timeout(10):
+            await work
+    except ConnectionClosed as closed:
+        return None if closed.rcvd is None else closed.rcvd.code
+    raise AssertionError("the line was not closed")
+
+
+async def reading(one: Device) -> None:
+    """Read for ever."""
+    while True:
+        await one.read()
 
 
 @dataclass(slots=True)
@@ -154,9 +176,3 @@ class Air:
         self, login: str, *, cursor: str | None = None, session: bytes | None = None, acks: bool = True
     ) -> AbstractAsyncContextManager[Device]:
         return device(self.url, await self.room.ticket(login, session=session), cursor=cursor, acks=acks)
-
-
-def ids() -> Iterator[UUID]:
-    """Fresh ids, without end."""
-    while True:
-        yield new_id()

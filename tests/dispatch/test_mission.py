@@ -1,5 +1,6 @@
 """The life of a mission, without a database."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -122,12 +123,13 @@ def test_a_clock_that_is_wrong_is_corrected_and_flagged_when_it_is_very_wrong(
 
 @pytest.mark.parametrize("state", [expired(), withdrawn()], ids=lambda state: str(state.status))
 def test_a_late_answer_is_refused_and_says_what_to_do(state: Mission) -> None:
-    for say in (
+    answers: list[Callable[[], list[Event]]] = [
         lambda: mission.accept(state, now=later(100)),
         lambda: mission.decline(state, reason="terlambat", now=later(100)),
         lambda: mission.step(state, UnitOnScene, now=later(100)),
         lambda: mission.clear(state, outcome="handled", now=later(100)),
-    ):
+    ]
+    for say in answers:
         with pytest.raises(Refused, match="call the dispatcher") as refused:
             say()
         assert refused.value.code == f"mission.{state.status}"

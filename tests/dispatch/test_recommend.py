@@ -11,7 +11,6 @@ from dispatch.recommend import Candidate, Need, Reason, Suggestion, advise
 from dispatch.unit import Status
 from geo.distance import haversine_m
 from tests.dispatch.room import later
-from tests.support.builders import NOON
 
 HERE = Need(lat=-6.17, lon=106.64, capabilities=("medical",))
 NOW = later(10_000)
