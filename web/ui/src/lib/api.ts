@@ -89,7 +89,9 @@ export const patch = <T>(path: string, body: unknown) => ask<T>('PATCH', path, {
 export const remove = <T>(path: string) => ask<T>('DELETE', path);
 
 export function query(fields: Record<string, string | number | null | undefined>): string {
-  const given = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const given = Object.entries(fields).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
   if (given.length === 0) return '';
   return `?${new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString()}`;
 }

@@ -37,13 +37,28 @@ class City {
   }
 
   typeName = (code: string | null | undefined, otherwise = '–'): string =>
-    code ? named(this.config?.types.find((type) => type.code === code), code) : otherwise;
+    code
+      ? named(
+          this.config?.types.find((type) => type.code === code),
+          code,
+        )
+      : otherwise;
 
   categoryName = (code: string | null | undefined): string =>
-    code ? named(this.config?.categories.find((category) => category.code === code), code) : '–';
+    code
+      ? named(
+          this.config?.categories.find((category) => category.code === code),
+          code,
+        )
+      : '–';
 
   agencyName = (code: string | null | undefined): string =>
-    code ? named(this.config?.agencies.find((agency) => agency.code === code), code) : '–';
+    code
+      ? named(
+          this.config?.agencies.find((agency) => agency.code === code),
+          code,
+        )
+      : '–';
 
   /** "Kel. Sukasari, Kec. Tangerang": the same names recur at both levels, so both are always said. */
   areaName = (kelurahan: string | null | undefined, kecamatan?: string | null): string => {

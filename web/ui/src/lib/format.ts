@@ -34,9 +34,11 @@ export function wib(at: string | number | Date | null | undefined, shape: keyof 
     format = new Intl.DateTimeFormat(locale(), { ...shapes[shape], timeZone: WIB });
     made.set(key, format);
   }
-  return format.format(date).replace(/(\d{2})\.(\d{2})(?:\.(\d{2}))?/, (_, h: string, m: string, s?: string) =>
-    s === undefined ? `${h}:${m}` : `${h}:${m}:${s}`,
-  );
+  return format
+    .format(date)
+    .replace(/(\d{2})\.(\d{2})(?:\.(\d{2}))?/, (_, h: string, m: string, s?: string) =>
+      s === undefined ? `${h}:${m}` : `${h}:${m}:${s}`,
+    );
 }
 
 export function secondsBetween(from: string | null | undefined, to: number): number {
@@ -48,7 +50,9 @@ export function timer(seconds: number): string {
   const s = Math.max(0, Math.floor(seconds));
   const two = (n: number) => String(n).padStart(2, '0');
   const h = Math.floor(s / 3600);
-  return h > 0 ? `${h}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
+  return h > 0
+    ? `${h}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`
+    : `${Math.floor(s / 60)}:${two(s % 60)}`;
 }
 
 /** 45 → "45 d", 400 → "6 m", 9000 → "2 j 30 m": for ages in lists. */

@@ -93,7 +93,9 @@ class Live {
 
   async #connect(): Promise<void> {
     try {
-      const { ticket, url } = await post<{ ticket: string; url: string }>('/session/ticket', { purpose: 'live' });
+      const { ticket, url } = await post<{ ticket: string; url: string }>('/session/ticket', {
+        purpose: 'live',
+      });
       this.#open(ticket, url);
     } catch {
       this.#again();

@@ -35,7 +35,12 @@ async function area(name: string): Promise<FeatureCollection & { attribution?: s
 
 /** Fetched once a page; a failure is forgotten, so that the next map asks again. */
 export function boundaries(): Promise<Boundaries> {
-  asked ??= Promise.all([area('kelurahan'), area('kecamatan'), area('kota'), area('neighbours').catch(() => NOTHING)])
+  asked ??= Promise.all([
+    area('kelurahan'),
+    area('kecamatan'),
+    area('kota'),
+    area('neighbours').catch(() => NOTHING),
+  ])
     .then(([kelurahan, kecamatan, kota, neighbours]) => {
       for (const areas of [kecamatan, kelurahan]) {
         city.learnAreas(

@@ -1,14 +1,7 @@
 /** The shapes the desk's HTTP interface and live feed speak, as the consoles use them. */
 
 export type Role =
-  | 'call_taker'
-  | 'dispatcher'
-  | 'supervisor'
-  | 'unit'
-  | 'agency_officer'
-  | 'leader'
-  | 'citizen'
-  | 'admin';
+  'call_taker' | 'dispatcher' | 'supervisor' | 'unit' | 'agency_officer' | 'leader' | 'citizen' | 'admin';
 
 export interface Me {
   login: string;
@@ -48,14 +41,7 @@ export type MissionStatus =
   | 'withdrawn';
 export type UnitStatus = 'off_duty' | 'available' | 'out_of_service';
 export type CallStatus =
-  | 'ringing'
-  | 'talking'
-  | 'held'
-  | 'ended'
-  | 'abandoned'
-  | 'callback'
-  | 'reached'
-  | 'unreachable';
+  'ringing' | 'talking' | 'held' | 'ended' | 'abandoned' | 'callback' | 'reached' | 'unreachable';
 export type SeatStatus = 'free' | 'ready' | 'paused';
 export type ReportStatus =
   | 'waiting'
@@ -257,6 +243,7 @@ export interface Happening {
 }
 
 export interface IncidentType {
+  hazards: string;
   code: string;
   name: string;
   name_en: string;
@@ -293,6 +280,7 @@ export interface Config {
 
 export interface PlaceHit {
   name: string;
+  label: string;
   kind: string;
   lat: number;
   lon: number;
@@ -332,7 +320,8 @@ export interface MissionView {
 export interface Tracked {
   number: string;
   category: string;
-  category_en: string | null;
+  category_name: string;
+  category_name_en: string | null;
   area: string | null;
   status: 'menunggu' | 'proses' | 'selesai';
   created_at: string;
@@ -349,8 +338,8 @@ export interface Times {
   count: number;
   median_s: number | null;
   p90_s: number | null;
-  within_target?: number | null;
   target_s: number | null;
+  within_target: number | null;
 }
 
 export interface Figures {
@@ -361,9 +350,10 @@ export interface Figures {
     open: number;
     by_type: Record<string, number>;
     by_outcome: Record<string, number>;
+    by_kecamatan: Record<string, number>;
   };
   calls: { total: number; answered: number; abandoned: number; by_class: Record<string, number> };
-  reports: { total: number; waiting: number; in_progress: number; resolved: number };
+  reports: { total: number; by_status: Record<string, number>; by_agency: Record<string, number> };
   times: Record<string, Times>;
   units: { available: number; busy: number; off_duty: number; out_of_service: number };
 }

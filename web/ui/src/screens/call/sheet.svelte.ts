@@ -6,7 +6,15 @@
 import { Problem, get, newKey, patch, post, put, remove } from '../../lib/api';
 import { live, type Event } from '../../lib/live.svelte';
 import { tell } from '../../lib/tell.svelte';
-import type { Happening, Incident, IncidentDetail, Likeness, Mission, Report, Suggestion } from '../../lib/types';
+import type {
+  Happening,
+  Incident,
+  IncidentDetail,
+  Likeness,
+  Mission,
+  Report,
+  Suggestion,
+} from '../../lib/types';
 
 export const FIELDS = ['address', 'type', 'priority', 'caller_name', 'callback', 'notes', 'hazards'] as const;
 export type Field = (typeof FIELDS)[number];
@@ -101,7 +109,10 @@ export class Sheet {
 
   get dirty(): Partial<Typed> {
     return Object.fromEntries(
-      FIELDS.filter((field) => this.typed[field] !== this.#known[field]).map((field) => [field, this.typed[field]]),
+      FIELDS.filter((field) => this.typed[field] !== this.#known[field]).map((field) => [
+        field,
+        this.typed[field],
+      ]),
     );
   }
 
@@ -134,21 +145,18 @@ export class Sheet {
     this.typed.callback = number ?? '';
   }
 
+  /** Make a record by hand: nobody rang, or the record of the ring did not reach us. */
   async create(): Promise<void> {
     const changes = asChanges(this.line ? this.dirty : {});
-    const { callback, hazards, ...fits } = changes;
     const { incident } = await post<{ incident: Incident }>('/incidents', {
-      ...Object.fromEntries(Object.entries(fits).filter(([, value]) => value !== null && value !== '')),
+      changes,
       ...(this.callerNumber ? { caller_number: this.callerNumber } : {}),
     });
     live.know({ incidents: [incident] });
     if (this.line) localStorage.removeItem(KEPT_AS + this.line);
-    const rest = { ...(callback ? { callback: String(callback) } : {}), ...(hazards ? { hazards: String(hazards) } : {}) };
     this.#empty();
     this.incident = incident.id;
     this.hear(incident);
-    Object.assign(this.typed, rest);
-    if (Object.keys(rest).length > 0) this.#soon();
     await this.refresh();
   }
 
@@ -216,7 +224,9 @@ export class Sheet {
 
   async #write(incident: string, changes: Partial<Typed>): Promise<void> {
     try {
-      const answer = await patch<{ incident: Incident }>(`/incidents/${incident}`, { changes: asChanges(changes) });
+      const answer = await patch<{ incident: Incident }>(`/incidents/${incident}`, {
+        changes: asChanges(changes),
+      });
       if (this.incident !== incident) return this.#dropKept(incident);
       Object.assign(this.#known, changes);
       live.know({ incidents: [answer.incident] });
@@ -323,9 +333,11 @@ export class Sheet {
       get<{ events: Happening[] }>(`/incidents/${incident}/timeline`).then(({ events }) => {
         if (here()) this.timeline = events;
       }),
-      get<{ suggestions: Suggestion[]; missing: string[] }>(`/incidents/${incident}/suggestions`).then((advice) => {
-        if (here()) this.advise(advice.suggestions, advice.missing);
-      }),
+      get<{ suggestions: Suggestion[]; missing: string[] }>(`/incidents/${incident}/suggestions`).then(
+        (advice) => {
+          if (here()) this.advise(advice.suggestions, advice.missing);
+        },
+      ),
     ]).then((results) => {
       const failed = results.find((result) => result.status === 'rejected');
       if (failed && here() && failed.reason instanceof Problem && failed.reason.isAway) {
@@ -349,7 +361,9 @@ export class Sheet {
 
   toggle(unit: string): void {
     this.choiceIsTheirs = true;
-    this.chosen = this.chosen.includes(unit) ? this.chosen.filter((other) => other !== unit) : [...this.chosen, unit];
+    this.chosen = this.chosen.includes(unit)
+      ? this.chosen.filter((other) => other !== unit)
+      : [...this.chosen, unit];
   }
 
   // ---- deciding
@@ -387,9 +401,15 @@ export class Sheet {
     return answer.missions;
   }
 
-  async report(category: string, description: string): Promise<{ number: string; tracking_url: string; report: Report }> {
+  async report(
+    category: string,
+    description: string,
+  ): Promise<{ number: string; tracking_url: string; report: Report }> {
     await this.save();
-    return this.#decide('report', { category, ...(description ? { description } : {}) });
+    return this.#decide<{ incident: Incident; report: Report; number: string; tracking_url: string }>(
+      'report',
+      { category, ...(description ? { description } : {}) },
+    );
   }
 
   async close(outcome: string, note: string): Promise<void> {
