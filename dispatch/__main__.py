@@ -1,8 +1,11 @@
 """``python -m dispatch``: the daemon that pushes to units and keeps their deadlines. ``… audit`` checks the record."""
 
+from __future__ import annotations
+
 import asyncio
 import signal
 import sys
+from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -49,14 +52,17 @@ def origins(settings: Settings) -> list[str]:
     return sorted([*inside, *([f"https://{settings.public_host}"] if settings.public_host else [])])
 
 
-async def connect(settings: Settings) -> Pool:
-    """A pool, however long PostgreSQL takes to be there."""
-    while True:
+async def connect(settings: Settings, stop: asyncio.Event) -> Pool | None:
+    """A pool, however long PostgreSQL takes to be there; None when asked to stop before."""
+    while not stop.is_set():
         try:
             return await open_pool(settings.database, size=POOL, name="siaga112 dispatch")
         except (*AWAY, asyncpg.CannotConnectNowError) as error:
             log.warning("waiting for PostgreSQL", error=type(error).__name__)
-            await asyncio.sleep(RETRY_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_S):
+                await stop.wait()
+    return None
 
 
 async def register_units(ledger: Ledger, settings: Settings) -> None:
@@ -75,7 +81,9 @@ async def register_units(ledger: Ledger, settings: Settings) -> None:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Everything this daemon does, until asked to stop."""
-    pool = await connect(settings)
+    pool = await connect(settings, stop)
+    if pool is None:
+        return
     bell = Bell()
     ledger = Ledger(pool, bell)
     push = Push(ledger, host=settings.host, port=settings.push_port, origins=origins(settings))
