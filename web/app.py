@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from pydantic_core import to_json
 
+from callcenter import desk as room
 from web import api, asyncapi, headers, health, meters, pages, problem
 from web.api.board import follow_live
 from web.desk import DESK, Desk
@@ -112,11 +113,14 @@ async def serving(desk: Desk, *, host: str, port: int, static: Path = pages.STAT
 
 
 async def tend(desk: Desk, *, every_s: float = 30.0) -> None:
-    """Keep the house: forget what is over, and free the seats of people whose session has ended."""
+    """Keep the house: have the seats there, forget what is over, free the seats of people whose session has ended."""
     while True:
+        wait_s = every_s
         try:
+            await room.install_seats(desk.ledger, desk.seats, now=desk.now())
             await desk.doors.tidy()
             await api.session.free_left_seats(desk)
         except problem.AWAY as error:
             log.warning("housekeeping waits for PostgreSQL", extra={"error": type(error).__name__})
-        await asyncio.sleep(every_s)
+            wait_s = min(every_s, 1.0)
+        await asyncio.sleep(wait_s)
