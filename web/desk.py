@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from aiohttp import web
@@ -57,6 +58,11 @@ class Doorplate:
     def host(self, request: web.Request) -> str:
         """The host name the browser knows us by."""
         return self.public_host or request.url.host or "localhost"
+
+    def is_ours(self, origin: str, request: web.Request) -> bool:
+        """Whether a page of this origin is one of our pages, as the browser or the proxy before us names us."""
+        parts = urlsplit(origin)
+        return parts.netloc == request.host or (self.public_host is not None and parts.hostname == self.public_host)
 
     def push_url(self, request: web.Request) -> str:
         """The responders' socket."""

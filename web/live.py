@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -41,7 +40,7 @@ from web.frames import (
     Snapshot,
 )
 from web.policy import scope
-from web.problem import AWAY, Problem
+from web.problem import AWAY
 from web.redact import Rendering, Sight
 from web.session import Doors, Session
 
@@ -175,7 +174,6 @@ class Live:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One console, from its hello to its end."""
-        _must_be_our_page(request)
         ws = web.WebSocketResponse(heartbeat=10.0, max_msg_size=4096, compress=False, timeout=2.0)
         await ws.prepare(request)
         console = await self._admit(ws)
@@ -428,10 +426,3 @@ async def _first_words(ws: web.WebSocketResponse) -> Hello:
         return Hello.model_validate_json(message.data)
     except (ValidationError, UnicodeEncodeError):
         raise _BadHelloError(BAD_FRAME, "say hello with a ticket first") from None
-
-
-def _must_be_our_page(request: web.Request) -> None:
-    """A browser says which page opens the socket; only our own may. Programs that are no browsers send no Origin."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        raise Problem(403, "origin.wrong", "this socket is for our own pages")

@@ -108,6 +108,34 @@ async def test_a_cookie_that_is_not_ours_is_nobody(visit: Visit, cookie: str) ->
     assert answer.status == 401
 
 
+async def test_a_record_that_does_not_answer_is_said_within_seconds(
+    visit: Visit, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sari = await visit("sari")
+    monkeypatch.setattr("web.openapi.ANSWER_S", 0.3)
+    async with ledger.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE seat IN ACCESS EXCLUSIVE MODE")
+        stuck = await sari.get("/board")
+    assert (stuck.status, stuck.code) == (503, "database.away")
+    assert stuck.headers["Retry-After"] == "1"
+    await still_works(sari)
+
+
+async def test_a_mistake_of_ours_is_logged_whole_and_told_as_a_number(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("rahasia")
+
+    sari = await visit("sari")
+    monkeypatch.setattr("web.rows.board", broken)
+    answer = await sari.get("/board")
+    assert (answer.status, answer.code) == (500, "mistake")
+    assert answer.json["request"] == answer.headers["X-Request-Id"]
+    assert "rahasia" not in answer.text
+    assert "rahasia" in caplog.text
+
+
 async def test_too_many_units_are_refused(visit: Visit, ledger: Ledger) -> None:
     incident = await call(ledger)
     sari = await visit("sari")

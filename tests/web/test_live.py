@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp.test_utils import BaseTestServer
 
 from callcenter.ledger import Ledger
 from tests.web.conftest import Visit
@@ -294,6 +295,13 @@ async def test_a_page_of_another_site_cannot_open_it(visit: Visit) -> None:
     with pytest.raises(WSServerHandshakeError) as refused:
         await sari.socket(origin="https://evil.example")
     assert refused.value.status == 403
+
+
+async def test_our_own_page_opens_it(visit: Visit, server: BaseTestServer) -> None:
+    sari = await visit("sari")
+    socket = await sari.socket(origin=f"http://{server.host}:{server.port}")
+    await socket.send_json({"ticket": await sari.ticket()})
+    await frame(socket, "snapshot")
 
 
 async def test_who_is_signed_out_is_off_the_feed_within_five_seconds(visit: Visit) -> None:

@@ -8,6 +8,7 @@ from web.answers import BoardAnswer
 from web.bodies import Nothing
 from web.desk import Desk
 from web.openapi import Ask, route
+from web.problem import Problem
 
 
 @route("GET", "/board", action="board.read", answer=BoardAnswer)
@@ -22,5 +23,9 @@ async def read_board(desk: Desk, ask: Ask[Nothing]) -> BoardAnswer:
 
 
 async def follow_live(desk: Desk, request: web.Request) -> web.StreamResponse:
-    """The consoles' websocket. It carries no cookie: its first frame holds a one-time ticket."""
+    """The consoles' websocket. No cookie opens it: its first frame holds a one-time ticket."""
+    # A browser says which page opens the socket; only our own may. Programs that are no browsers send no Origin.
+    origin = request.headers.get("Origin")
+    if origin is not None and not desk.doorplate.is_ours(origin, request):
+        raise Problem(403, "origin.wrong", "this socket is for our own pages")
     return await desk.live.serve(request)
