@@ -77,7 +77,7 @@ def _resumed(event: AmiEvent, at: datetime) -> Heard | None:
 
 
 def _gone(event: AmiEvent, at: datetime) -> Heard | None:
-    return Gone(event["Uniqueid"], at) if event["Uniqueid"] == event.get("Linkedid") else None
+    return Gone(event["Uniqueid"], at) if _is_caller(event) else None
 
 
 MEANING: Final[Mapping[str, Callable[[AmiEvent, datetime], Heard | None]]] = {
@@ -119,4 +119,4 @@ def census(channels: Iterable[AmiEvent], *, now: datetime) -> Census:
 
 
 def _is_caller(channel: AmiEvent) -> bool:
-    return channel.get("Uniqueid", "") == channel.get("Linkedid", "") != ""
+    return channel.get("Channel", "").startswith("PJSIP/trunk-") and "Uniqueid" in channel

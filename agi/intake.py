@@ -59,16 +59,15 @@ def take(env: Mapping[str, str], *, now: datetime, place_of: PlaceOf) -> Dialogu
     rings = read_rings(line, uniqueid=bare.uniqueid, at=now) if isinstance(line, str) else bare
     taken = yield Record(rang(rings, place_of))
     if isinstance(taken, Taken):
-        # One underscore each: the seat's channel inherits them, and its INVITE carries them to the browser.
-        yield Set("_INCIDENT", str(taken.incident))
-        yield Set("_CALL", str(taken.call))
+        yield Set("INCIDENT", str(taken.incident))
+        yield Set("CALL", str(taken.call))
 
 
 def from_environment(env: Mapping[str, str], *, now: datetime) -> Rings:
-    """What Asterisk says of a call without being asked."""
+    """What Asterisk says of a call without being asked. It asks from beside the call, whose id is the argument."""
     caller, dialled = env.get("agi_callerid", ""), env.get("agi_dnid", "")
     line = f"ani={_word(caller)} dialled={_word(dialled)} end=1"
-    uniqueid = env.get("agi_uniqueid") or f"unknown-{now.timestamp():.6f}"
+    uniqueid = env.get("agi_arg_1") or env.get("agi_uniqueid") or f"unknown-{now.timestamp():.6f}"
     return read_rings(line, uniqueid=uniqueid, at=now)
 
 

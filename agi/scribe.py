@@ -150,8 +150,7 @@ class Scribe:
         rings = read_rings(file.text, uniqueid=file.uniqueid, at=file.written_at)
         if rings.trouble:
             log.warning("the place that came with a call is of no use", extra={"call": uniqueid, "why": rings.trouble})
-        late = file.age_s(datetime.now(UTC)) >= RIPE_S
-        await desk.take_call(ledger, rang(rings, self._place_of, spooled=late))
+        await desk.take_call(ledger, rang(rings, self._place_of, spooled=True))
         file.path.unlink(missing_ok=True)
 
     async def _import_ends(self, ledger: Ledger, uniqueid: str) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,9 +88,11 @@ class Telephone:
         future = asyncio.run_coroutine_threadsafe(self._take(rang), loop)
         try:
             taken = future.result(COMMIT_S)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller goes on and the call is written down later
+        except (TimeoutError, CancelledError):
             future.cancel()
-            log.warning("a call could not be written down in time", extra={"call": rang.uniqueid, "error": repr(error)})
+            taken = None
+        if taken is None:
+            log.warning("a call could not be written down in time", extra={"call": rang.uniqueid})
             _on(loop, self._scribe, rang)
             return None
         remove_rings(self._wiring.spool, rang.uniqueid)
@@ -97,11 +100,18 @@ class Telephone:
         log.info("a call rang", extra={"call": rang.uniqueid, "incident": str(taken.incident), "took_ms": took_ms})
         return taken
 
-    async def _take(self, rang: Rang) -> Taken:
+    async def _take(self, rang: Rang) -> Taken | None:
         if self._ledger is None:
-            raise ConnectionError("PostgreSQL has not been reached yet")
-        async with asyncio.timeout(COMMIT_S):
-            return await desk.take_call(self._ledger, rang)
+            return None
+        try:
+            async with asyncio.timeout(COMMIT_S):
+                return await desk.take_call(self._ledger, rang)
+        except AWAY as error:
+            log.warning("PostgreSQL is away", extra={"call": rang.uniqueid, "error": type(error).__name__})
+        except Exception:
+            # A bug of ours is no reason to keep a caller waiting; the scribe tries the call again, and says so.
+            log.exception("a call was not taken", extra={"call": rang.uniqueid})
+        return None
 
     def _hear(self, event: Fields) -> None:
         news = hear(event, now=datetime.now(UTC))

@@ -43,8 +43,8 @@ MODULES: Final[tuple[str, ...]] = (
     *("bridge_simple", "bridge_softmix", "bridge_native_rtp", "bridge_holding", "bridge_builtin_features"),
     *("codec_ulaw", "codec_alaw", "codec_a_mu", "codec_g722", "codec_gsm", "codec_resample"),
     *("codec_opus_open_source", "res_format_attr_opus", "format_pcm", "format_wav", "format_gsm", "format_sln"),
-    *("func_env", "func_strings", "func_base64", "func_channel", "func_callerid", "func_timeout", "func_math"),
-    *("app_stack", "app_echo", "app_playback", "app_dial", "res_musiconhold", "app_queue"),
+    *("func_env", "func_strings", "func_base64", "func_channel", "func_callerid", "func_timeout", "func_global"),
+    *("app_stack", "app_originate", "app_echo", "app_playback", "app_dial", "res_musiconhold", "app_queue"),
     *("res_speech", "res_agi"),  # res_agi asks for a symbol of res_speech
     *("res_cdrel_custom", "cel_custom", "res_security_log", "pbx_config"),
 )
@@ -106,9 +106,9 @@ class Exchange:
 
 
 class _Conf(string.Template):
-    """``@{name}`` is ours, ``${NAME}`` stays Asterisk's."""
+    """``@{name}`` is ours; ``${NAME}`` and every other ``@`` stay Asterisk's."""
 
-    delimiter = "@"
+    pattern = r"@(?:\{(?P<braced>[a-z_]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!)))"
 
 
 # -- an Asterisk on this machine ---------------------------------------------------------------------------------------
@@ -231,6 +231,7 @@ def _values(exchange: Exchange, pbx: Pbx) -> dict[str, str]:
         "rtp_end": str(exchange.rtp_end),
         "spool": str(exchange.spool.absolute()),
         "guard_s": str(GUARD_S),
+        "looks": str(GUARD_S * 50),
         "desk_penalty": str(DESK_PENALTY),
         "external": _external(exchange.public_host),
         "loads": _lines(f"load = {name}.so" for name in MODULES if name not in absent),

@@ -223,7 +223,7 @@ async def test_what_was_answered_while_nobody_listened_is_found_in_the_list_of_c
         await caller.answered()
         await agi.start()
         [call] = await room.becomes("talking")
-        assert (call["seat"], call["spooled"]) == ("desk-01", False)
+        assert (call["seat"], call["spooled"]) == ("desk-01", True)
 
 
 async def test_the_manager_account_cannot_run_commands(room: Room) -> None:
