@@ -86,6 +86,7 @@ class ControlRoom:
         with progress.step("Asterisk"):
             found = await pbx.provide(pbx.cache_folder(), progress.say)
             progress.say(f"version {found.version}")
+            await _require_free_ports(settings, progress.say)  # again: fetching may have taken minutes
             log = settings.state / "asterisk/log/messages"
             await self._take("Asterisk", Asterisk(exchange(settings), found), log)
         with progress.step("agi, dispatch and web"):
