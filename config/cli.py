@@ -4,9 +4,12 @@ import asyncio
 import os
 import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+
+from config.cityshape import Role
 
 app = typer.Typer(
     name="siaga112",
@@ -72,6 +75,40 @@ def migrate() -> None:
     except (SettingsError, *TROUBLE) as trouble:
         _fail(trouble)
     _say("the database is at today's schema")
+
+
+@app.command()
+def account(
+    login: Annotated[str, typer.Argument(help="The name to sign in with.")],
+    *,
+    role: Annotated[Role, typer.Option(help="What this person does.")],
+    name: Annotated[str, typer.Option(help="The name colleagues see; else the login.")] = "",
+    agency: Annotated[str | None, typer.Option(help="Whose officer this is: its code in the city pack.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Whose device this is: the unit's call sign.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="A file with the password; else it is asked for.")] = None,
+    first: Annotated[bool, typer.Option("--first", help="Do nothing when somebody has this role already.")] = False,
+) -> None:
+    """Give a person an account, or a new password."""
+    from config.account import AccountError, Person, give, is_held, opened
+    from config.launch import TROUBLE, database
+    from config.settings import Settings, SettingsError, load
+
+    async def work(settings: Settings) -> None:
+        async with database(settings, _say), opened(settings.database) as connection:
+            if first and await is_held(connection, role):
+                _say(f"there is a {role.replace('_', ' ')} already")
+                return
+            if password_file is None:
+                password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+            else:
+                password = password_file.read_text(encoding="utf-8").strip()
+            await give(connection, Person(login, name or login, role, agency, unit), password)
+            _say(f"{login} can sign in as {role.replace('_', ' ')}")
+
+    try:
+        asyncio.run(work(load()))
+    except (SettingsError, AccountError, OSError, *TROUBLE) as trouble:
+        _fail(trouble)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
