@@ -160,13 +160,13 @@ def _consoles(_: Settings) -> Iterator[Finding]:
 def _helpers(_: Settings) -> Iterator[Finding]:
     """Not needed to run: the demo's caller and the tests' browser."""
     for what, program, package, use in (
-        ("SIPp", "sipp", "sip-tester", "siaga112 demo, which installs it when it may"),
-        ("Chromium", "chromium", "chromium", "make test only"),
+        ("SIPp", "sipp", "sip-tester", "siaga112 demo"),
+        ("Chromium", "chromium", "chromium", "make test"),
     ):
         if shutil.which(program):
-            yield Finding(what, How.OK, f"for {use}")
+            yield Finding(what, How.OK, f"here, for {use}")
         else:
-            yield Finding(what, How.NOTE, f"not here; needed for {use}", f"apt-get install {package}")
+            yield Finding(what, How.NOTE, f"not here; only needed for {use}", f"apt-get install {package}")
 
 
 def _lines(wrong: Exception) -> list[str]:
