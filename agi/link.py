@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
 PING_S: Final = 5.0
 ANSWER_S: Final = 6.0
+BOOT_S: Final = 30.0
 
 
 class LineDown(Exception):
@@ -44,11 +45,13 @@ class Link:
         self._address = address
         self._heard = heard
         self._ami: Ami | None = None
+        self._opening: Ami | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ami")
         self._ids = itertools.count()
         self._lists: dict[str, list[Fields]] = {}
         self._list_ends: dict[str, asyncio.Future[None]] = {}
         self._cut = asyncio.Event()
+        self._booted = asyncio.Event()
 
     @property
     def is_up(self) -> bool:
@@ -65,7 +68,7 @@ class Link:
                     log.info("the line to Asterisk's manager is open")
                     await opened()
                     await self._watch()
-                except (LineDown, OSError, ManagerException) as error:
+                except (LineDown, OSError, ManagerException) as error:  # a TimeoutError is an OSError
                     log.warning("no line to Asterisk's manager", extra={"error": str(error)})
                     failures += 1
                 finally:
@@ -109,12 +112,17 @@ class Link:
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         cut = self._cut = asyncio.Event()
-        ami = Ami(
+        booted = self._booted = asyncio.Event()
+        ami = self._opening = Ami(
             heard=lambda event: _on(loop, self._hear, event),
             cut=lambda: _on(loop, cut.set),
         )
-        self._ami = ami
         await loop.run_in_executor(self._thread, self._connect, ami)
+        # A starting Asterisk lets us in before its modules are there: "unknown command: QueuePause" (22.10, 2026-11).
+        await asyncio.wait_for(_first(cut, booted), BOOT_S)
+        if cut.is_set():
+            raise LineDown("the line was cut while Asterisk started")
+        self._ami = ami
 
     def _connect(self, ami: Ami) -> None:
         ami.connect(self._address.host, self._address.port)
@@ -130,7 +138,7 @@ class Link:
         raise LineDown("the line was cut")
 
     def _close(self) -> None:
-        ami, self._ami = self._ami, None
+        ami, self._ami, self._opening = self._opening, None, None
         if ami is not None:
             ami.hang_up()
         for ending in self._list_ends.values():
@@ -138,6 +146,8 @@ class Link:
                 ending.set_exception(LineDown("the line was cut"))
 
     def _hear(self, event: Fields) -> None:
+        if event.get("Event") == "FullyBooted":
+            self._booted.set()
         action_id = event.get("ActionID", "")
         if action_id not in self._lists:
             self._heard(event)
@@ -146,6 +156,16 @@ class Link:
                 self._list_ends[action_id].set_result(None)
         else:
             self._lists[action_id].append(event)
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Until one of them is set."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 def _on(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:

@@ -7,7 +7,7 @@ to Asterisk is new, every seat is compared with what Asterisk was last told.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,18 +74,19 @@ class Seats:
 
     async def _tell_password(self, seat: str, digest: str | None) -> None:
         if digest is None:
-            await self._link.do("DBDel", Family=FAMILY, Key=seat)
-            return
-        answer = await self._link.do("DBPut", Family=FAMILY, Key=seat, Val=auth_object(seat, digest))
-        if answer.get("Response") != "Success":
-            log.error("Asterisk does not take a seat's password", extra={"seat": seat, "answer": answer.get("Message")})
+            await self._link.do("DBDel", Family=FAMILY, Key=seat)  # there may be none
+        else:
+            answer = await self._link.do("DBPut", Family=FAMILY, Key=seat, Val=auth_object(seat, digest))
+            _complain(seat, answer)
 
     async def _tell_pause(self, seat: str, *, paused: bool) -> None:
-        answer = await self._link.do(
-            "QueuePause", Queue=QUEUE, Interface=f"PJSIP/{seat}", Paused="true" if paused else "false"
-        )
-        if answer.get("Response") != "Success":
-            log.error("Asterisk does not know a seat", extra={"seat": seat, "answer": answer.get("Message")})
+        word = "true" if paused else "false"
+        _complain(seat, await self._link.do("QueuePause", Queue=QUEUE, Interface=f"PJSIP/{seat}", Paused=word))
+
+
+def _complain(seat: str, answer: Mapping[str, str]) -> None:
+    if answer.get("Response") != "Success":
+        log.error("Asterisk does not do as told", extra={"seat": seat, "answer": answer.get("Message")})
 
 
 def auth_object(seat: str, digest: str) -> str:

@@ -108,7 +108,8 @@ class Exchange:
 class _Conf(string.Template):
     """``@{name}`` is ours; ``${NAME}`` and every other ``@`` stay Asterisk's."""
 
-    pattern = r"@(?:\{(?P<braced>[a-z_]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!)))"
+    # typeshed knows it compiled, `string` compiles it
+    pattern = r"@(?:\{(?P<braced>[a-z_]+)\}|(?P<named>(?!))|(?P<escaped>(?!))|(?P<invalid>(?!)))"  # type: ignore[assignment]
 
 
 # -- an Asterisk on this machine ---------------------------------------------------------------------------------------
