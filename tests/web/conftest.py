@@ -32,6 +32,12 @@ def tangerang() -> City:
     return city(Settings())
 
 
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' accounts have cheap hashes; making each strong at its first sign-in would take most of the time."""
+    monkeypatch.setattr("web.session.is_outdated", lambda _: False)
+
+
 @pytest.fixture
 async def desk(pool: Pool, bell: Bell, ledger: Ledger) -> Desk:
     doors = Doors(pool)

@@ -17,49 +17,45 @@ from tests.web.scene import call
 from tests.web.test_policy import path_of
 from web.openapi import ROUTES
 
+BODIES = [
+    (b"{", 400, "request.not_json"),
+    (b"\xff\xfe", 400, "request.not_json"),
+    (b'{"changes":{"notes":"\\ud800"}}', 400, "request.not_json"),
+    (b"[" * 5000, 400, "request.not_json"),
+    (b'{"changes":' * 5000, 400, "request.not_json"),
+    (b"[]", 422, "request.shape"),
+    (b"null", 422, "request.shape"),
+    (b'"x"', 422, "request.shape"),
+    (b"{}", 422, "request.shape"),
+    (b'{"changes":{"notes":7}}', 422, "request.shape"),
+    (b'{"changes":{"dragon":"x"}}', 422, "request.shape"),
+    (b'{"changes":{},"more":1}', 422, "request.shape"),
+    (b'{"changes":{"priority":9}}', 422, "request.shape"),
+    (b'{"changes":{"priority":1.5}}', 422, "request.shape"),
+    (b'{"changes":{"priority":NaN}}', 422, "request.shape"),
+    (b'{"changes":{"notes":"a\\u0000b"}}', 422, "request.shape"),
+    (b'{"changes":{"callback":"1;drop"}}', 422, "request.shape"),
+    (b'{"changes":{"notes":"' + b"x" * 9000 + b'"}}', 422, "request.shape"),
+    (b'{"changes":{"notes":"' + b"x" * 100_000 + b'"}}', 413, "too.large"),
+]
 
-@pytest.mark.parametrize(
-    ("raw", "status", "code"),
-    [
-        (b"{", 400, "request.not_json"),
-        (b"\xff\xfe", 400, "request.not_json"),
-        (b'{"changes":{"notes":"\\ud800"}}', 400, "request.not_json"),
-        (b"[" * 5000, 400, "request.not_json"),
-        (b'{"changes":' * 5000, 400, "request.not_json"),
-        (b"[]", 422, "request.shape"),
-        (b"null", 422, "request.shape"),
-        (b'"x"', 422, "request.shape"),
-        (b"{}", 422, "request.shape"),
-        (b'{"changes":{"notes":7}}', 422, "request.shape"),
-        (b'{"changes":{"dragon":"x"}}', 422, "request.shape"),
-        (b'{"changes":{},"more":1}', 422, "request.shape"),
-        (b'{"changes":{"priority":9}}', 422, "request.shape"),
-        (b'{"changes":{"priority":1.5}}', 422, "request.shape"),
-        (b'{"changes":{"priority":NaN}}', 422, "request.shape"),
-        (b'{"changes":{"notes":"a\\u0000b"}}', 422, "request.shape"),
-        (b'{"changes":{"callback":"1;drop"}}', 422, "request.shape"),
-        (b'{"changes":{"notes":"' + b"x" * 9000 + b'"}}', 422, "request.shape"),
-        (b'{"changes":{"notes":"' + b"x" * 100_000 + b'"}}', 413, "too.large"),
-    ],
-)
-async def test_a_body_of_the_wrong_shape_is_refused_and_changes_nothing(
-    visit: Visit, ledger: Ledger, raw: bytes, status: int, code: str
-) -> None:
+
+async def test_a_body_of_the_wrong_shape_is_refused_and_changes_nothing(visit: Visit, ledger: Ledger) -> None:
     incident = await call(ledger)
     sari = await visit("sari")
     before = (await sari.get(f"/incidents/{incident}")).ok()["incident"]
-    answer = await sari.patch(f"/incidents/{incident}", raw=raw)
-    assert (answer.status, answer.code) == (status, code), answer.text
+    for raw, status, code in BODIES:
+        answer = await sari.patch(f"/incidents/{incident}", raw=raw)
+        assert (answer.status, answer.code) == (status, code), raw[:80]
     assert (await sari.get(f"/incidents/{incident}")).ok()["incident"] == before
 
 
-@pytest.mark.parametrize("lat", ["NaN", "Infinity", "-Infinity", "1e999", "91", '"6"', "null", "true", "[]"])
-async def test_a_latitude_that_is_no_number_on_earth_is_refused(visit: Visit, ledger: Ledger, lat: str) -> None:
+async def test_a_latitude_that_is_no_number_on_earth_is_refused(visit: Visit, ledger: Ledger) -> None:
     incident = await call(ledger)
     sari = await visit("sari")
-    answer = await sari.put(f"/incidents/{incident}/place", raw=b'{"lat":%b,"lon":106.6}' % lat.encode())
-    assert answer.status in {400, 422}, answer.text
-    assert answer.code in {"request.shape", "request.not_json"}
+    for lat in (b"NaN", b"Infinity", b"-Infinity", b"1e999", b"91", b'"6"', b"null", b"true", b"[]"):
+        answer = await sari.put(f"/incidents/{incident}/place", raw=b'{"lat":%b,"lon":106.6}' % lat)
+        assert answer.code in {"request.shape", "request.not_json"}, lat
 
 
 async def test_what_was_sent_is_not_repeated_in_the_refusal(visit: Visit, ledger: Ledger) -> None:
@@ -86,26 +82,26 @@ async def test_a_wrong_way_of_asking_names_the_right_ones(visit: Visit) -> None:
     assert (await (await visit()).get("/nowhere")).code == "unknown"
 
 
-@pytest.mark.parametrize("key", ["short", "x" * 81, "with space", "schlüssel"])
-async def test_a_key_that_is_no_key_is_refused(visit: Visit, ledger: Ledger, key: str) -> None:
+async def test_a_key_that_is_no_key_is_refused(visit: Visit, ledger: Ledger) -> None:
     incident = await call(ledger)
     sari = await visit("sari")
-    answer = await sari.post(f"/incidents/{incident}/close", {"outcome": "test"}, key=key)
-    assert answer.code == "key.shape"
+    for key in ("short", "x" * 81, "with space", "schlüssel"):
+        answer = await sari.post(f"/incidents/{incident}/close", {"outcome": "test"}, key=key)
+        assert answer.code == "key.shape", key
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "limit=x", "status=dragon", "more=1", "q=" + "x" * 101, "q=a%00b", "before=%27"]
-)
-async def test_a_question_of_the_wrong_shape_is_refused(visit: Visit, query: str) -> None:
-    assert (await (await visit("sari")).get(f"/incidents?{query}")).code == "request.shape"
+async def test_a_question_of_the_wrong_shape_is_refused(visit: Visit) -> None:
+    sari = await visit("sari")
+    for query in ("limit=0", "limit=201", "limit=x", "status=dragon", "more=1", "q=a%00b", "before=%27"):
+        assert (await sari.get(f"/incidents?{query}")).code == "request.shape", query
+    assert (await sari.get("/incidents?q=" + "x" * 101)).code == "request.shape"
 
 
-@pytest.mark.parametrize("cookie", ["", "x", "x" * 43, "x" * 5000, "%00", "é"])
-async def test_a_cookie_that_is_not_ours_is_nobody(visit: Visit, cookie: str) -> None:
+async def test_a_cookie_that_is_not_ours_is_nobody(visit: Visit) -> None:
     stranger = await visit()
-    answer = await stranger.get("/board", headers={"Cookie": f"siaga_session={cookie}"})
-    assert answer.status == 401
+    for cookie in ("", "x", "x" * 43, "x" * 5000, "%00", "é"):
+        answer = await stranger.get("/board", headers={"Cookie": f"siaga_session={cookie}"})
+        assert answer.code == "session.needed", cookie
 
 
 async def test_a_record_that_does_not_answer_is_said_within_seconds(

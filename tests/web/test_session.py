@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from callcenter.passwords import is_outdated, verify_password
 from callcenter.store import Pool
 from tests.support.database import PASSWORD
 from tests.web.conftest import Visit
@@ -53,6 +54,19 @@ async def test_only_a_hash_of_the_session_is_kept(visit: Visit, pool: Pool) -> N
     assert len(word) >= 43
     kept = await pool.fetchval("SELECT string_agg(encode(hash, 'escape'), '') FROM session")
     assert word not in kept
+
+
+async def test_a_weak_hash_is_made_strong_when_its_owner_signs_in(
+    visit: Visit, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.session.is_outdated", is_outdated)
+    await visit("sari")
+    kept = await pool.fetchval("SELECT password_hash FROM account WHERE login = 'sari'")
+    assert kept.startswith("$argon2id$")
+    assert not is_outdated(kept)
+    assert verify_password(kept, PASSWORD)
+    assert not verify_password(kept, PASSWORD + "x")
+    assert not verify_password("not a hash", PASSWORD)
 
 
 async def test_tries_after_the_third_must_wait_longer_and_longer_but_not_for_ever(visit: Visit, pool: Pool) -> None:
