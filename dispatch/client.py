@@ -90,7 +90,8 @@ class Device:
 @asynccontextmanager
 async def device(url: str, ticket: str, *, cursor: str | None = None, acks: bool = True) -> AsyncIterator[Device]:
     """A connected device that has been welcomed."""
-    async with connect(url, compression=None, max_size=2**20) as ws:
+    # Room for all that can be missed: a client whose queue is full does not even hear the other side say goodbye.
+    async with connect(url, compression=None, max_size=2**20, max_queue=1024, close_timeout=2) as ws:
         await ws.send(json.dumps({"type": "hello", "ticket": ticket, "cursor": cursor, "client": "reference/1"}))
         async with asyncio.timeout(WAIT_S):
             welcome: Frame = json.loads(await ws.recv())

@@ -40,4 +40,7 @@ async def watch(ledger: Ledger, clock: Callable[[], datetime], *, every_s: float
             await sweep(ledger, what, by="rule")
         except AWAY as error:
             log.warning("deadlines wait for PostgreSQL", extra={"error": type(error).__name__})
+        except Exception:
+            # The edge of this loop: whatever is wrong with one look, there must be a next one.
+            log.exception("deadlines could not be looked at")
         await asyncio.sleep(every_s)

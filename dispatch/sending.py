@@ -5,7 +5,7 @@ to an idempotency key in the same transaction (``Ledger.once``). Rows are locked
 in one order: incident, missions, units, each by id.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +30,7 @@ EXPIRE = "offer-expire"
 # More units than any incident of one city needs: a request for more is a mistake.
 MOST_UNITS = 50
 
+_TRIES = 3
 _UNITS_OF_SIAGA = UUID("5f0c1c0e-6a3b-5d0e-9f3c-1d6a7d9b1120")
 
 
@@ -207,22 +208,22 @@ def unit_id_of(call_sign: str) -> UnitId:
     return UnitId(uuid5(_UNITS_OF_SIAGA, call_sign))
 
 
-async def register(ledger: Ledger, equipment: Iterable[Equipment], *, now: datetime) -> None:
+async def register(ledger: Ledger, equipment: Sequence[Equipment], *, now: datetime) -> None:
     """Make sure that the city's units are as the city pack says. Safe at each start, by several processes at once."""
-    for wanted in equipment:
-        unit_id = unit_id_of(wanted.call_sign)
-        known = await ledger.pool.fetchval("SELECT true FROM unit WHERE id = $1", unit_id)
+    for _ in range(_TRIES):
         try:
             async with ledger.book(by="rule") as book:
-                state: Unit | None = None
-                if known:
-                    state = await book.lock(UNITS, unit_id)
-                events = unit.register(state, wanted, now=now)
-                if events:
-                    book.record(UNITS, unit_id, state, events)
+                ids = [unit_id_of(wanted.call_sign) for wanted in equipment]
+                known: dict[UUID, Unit] = dict(await book.lock_where(UNITS, "id = ANY($1)", ids))
+                for unit_id, wanted in zip(ids, equipment, strict=True):
+                    state = known.get(unit_id)
+                    events = unit.register(state, wanted, now=now)
+                    if events:
+                        book.record(UNITS, unit_id, state, events)
         except asyncpg.UniqueViolationError:
-            # Another process registered it in the same moment.
+            # Another process registers them in the same moment; now they are known.
             continue
+        return
 
 
 # -------------------------------------------------------------------- insides --

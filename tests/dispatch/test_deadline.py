@@ -70,7 +70,7 @@ async def test_a_deadline_goes_off_once_though_the_sweeper_is_killed_again_and_a
     async def one_life() -> None:
         pool = await open_pool(dsn, size=2)
         try:
-            async with asyncio.timeout(chance.uniform(0.0, 0.05)):
+            async with asyncio.timeout(chance.uniform(0.0, 0.15)):
                 await deadline.watch(Ledger(pool, Bell()), lambda: later(60), every_s=0.001)
         except TimeoutError:
             pass

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -127,7 +127,10 @@ async def test_a_device_that_keeps_coming_back_gets_each_event_once_and_in_order
                 for _ in range(stay % 4):
                     if was_over:
                         break
-                    await amb.read()
+                    # Events may be over, and the next beat is far.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(0.2):
+                            await amb.read()
                 told.extend(sorted(amb.seen))
                 cursor = amb.cursor
             if was_over:
@@ -402,3 +405,12 @@ async def test_health_and_figures_are_on_the_same_port(air: Air) -> None:
             assert response.status == 200
         async with http.get("/metrics") as response:
             assert "siaga_push_lines 0.0" in await response.text()
+
+
+async def test_a_line_that_is_cut_without_a_word_is_noticed_by_the_kernel_and_by_pings(air: Air) -> None:
+    async with await air.device("amb-01"):
+        (line,) = air.push._lines
+        plug = line.ws.transport.get_extra_info("socket")
+        assert plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 15_000
+        assert (line.ws.ping_interval, line.ws.ping_timeout) == (10, 10)
+        assert plug.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 256 * 1024
