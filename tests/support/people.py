@@ -1,0 +1,282 @@
+"""The people of the stories, as far as a browser shows them: what they see, and what they press."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Self
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.support.browser import DESK, PHONE, PICTURES, Chromium, until
+from tests.support.database import PASSWORD
+from tests.support.whole import Centre
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+# Notes in the page, on the page's own clock, when a key was pressed and when an element came to be seen.
+_STOPWATCH: Final = """
+window.stopwatch = {};
+addEventListener('keydown', (event) => { window.stopwatch[event.code] = Date.now(); }, true);
+new MutationObserver(() => {
+  const offer = document.querySelector('[data-testid=offer] [data-testid=accept]');
+  const mission = offer?.closest('[data-mission]')?.dataset.mission;
+  if (mission) window.stopwatch[mission] ??= Date.now();
+}).observe(document, { subtree: true, childList: true, attributes: true });
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a telephone in a page has sent and heard so far."""
+
+    heard: int
+    heard_energy: float
+    sent: int
+    sent_energy: float
+    lost: int
+    dtls: str
+    codec: str
+
+
+class Person:
+    """Somebody with a page of ours."""
+
+    def __init__(self, page: Page, centre: Centre, login: str) -> None:
+        self.page = page
+        self.centre = centre
+        self.login = login
+
+    @property
+    def keys(self) -> "Keys":
+        return Keys(self.page)
+
+    def the(self, test_id: str) -> Locator:
+        return self.page.get_by_test_id(test_id)
+
+    async def sign_in(self) -> Self:
+        """By the door, as anybody does: name, password, Enter."""
+        await self.page.goto("/")
+        await self.page.fill("#login", self.login)
+        await self.page.fill("#password", PASSWORD)
+        await self.page.press("#password", "Enter")
+        await self.page.wait_for_url(lambda url: not url.endswith("/"))
+        return self
+
+    async def is_pictured(self, name: str) -> None:
+        """Keep a picture of this person's screen, when all its map is drawn."""
+        if await self.the("map").count():
+            await expect(self.the("map").first).to_have_attribute("data-ready", "true")
+        PICTURES.mkdir(exist_ok=True)
+        await self.page.screenshot(path=PICTURES / f"{name}.png", caret="initial")
+
+    async def get(self, path: str) -> Mapping[str, Json]:
+        """What our interface tells this person; their window's own session asks."""
+        answer = await self.page.request.get(f"{self.centre.address}/api/v1{path}")
+        assert answer.ok, f"{path}: {answer.status} {await answer.text()}"
+        said: Mapping[str, Json] = json.loads(await answer.body())
+        return said
+
+    async def history(self, incident: str) -> list[str]:
+        """The timeline of an incident: who did what, in order."""
+        events = (await self.get(f"/incidents/{incident}/timeline"))["events"]
+        assert isinstance(events, list)
+        return [f"{event['by']} {event['type']}" for event in events if isinstance(event, dict)]
+
+    async def stopwatch(self, mark: str) -> int:
+        """When a key was pressed, or an offer was seen, in milliseconds since 1970."""
+        at = await self.page.evaluate("(mark) => window.stopwatch[mark]", mark)
+        assert isinstance(at, int), f"{mark} was never seen"
+        return at
+
+
+class Keys:
+    """A keyboard."""
+
+    def __init__(self, page: Page) -> None:
+        self._keyboard = page.keyboard
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self._keyboard.press(key)
+
+    async def type(self, text: str) -> None:
+        await self._keyboard.type(text)
+
+
+class CallTaker(Person):
+    """At a desk with a telephone in the page. Every deed is a key."""
+
+    async def takes_a_seat(self) -> Self:
+        await expect(self.the("connection")).to_contain_text("●")
+        await self.keys.press("Alt+r")
+        await expect(self.the("phone-state")).to_have_attribute("data-state", "registered", timeout=15_000)
+        await expect(self.the("availability")).to_have_attribute("data-state", "ready")
+        return self
+
+    @property
+    def call(self) -> Locator:
+        return self.the("incoming-call")
+
+    @property
+    def form(self) -> Locator:
+        return self.the("incident-form")
+
+    async def is_rung(self, *, within_s: float = 15) -> str:
+        """Until the telephone rings; which incident it says it is, empty when nobody knows."""
+        await expect(self.call).to_have_attribute("data-state", "ringing", timeout=within_s * 1000)
+        return await self.call.get_attribute("data-incident") or ""
+
+    async def answers(self) -> None:
+        await self.keys.press("F2")
+        await expect(self.call).to_have_attribute("data-state", "talking", timeout=10_000)
+
+    async def holds(self) -> None:
+        await self.keys.press("F8")
+        await expect(self.call).to_have_attribute("data-state", "held")
+
+    async def resumes(self) -> None:
+        await self.keys.press("F8")
+        await expect(self.call).to_have_attribute("data-state", "talking")
+
+    async def hangs_up(self) -> None:
+        await self.keys.press("F4")
+        await expect(self.call).to_have_count(0)
+
+    async def stats(self) -> Stats:
+        said = await self.page.evaluate("() => window.siagaPhone.stats()")
+        inbound, outbound = said["inbound"], said["outbound"]
+        return Stats(
+            heard=inbound["packets"],
+            heard_energy=inbound["totalAudioEnergy"],
+            lost=inbound["lost"],
+            sent=outbound["packets"],
+            sent_energy=outbound["totalAudioEnergy"],
+            dtls=said["dtls"] or "",
+            codec=said["codec"] or "",
+        )
+
+    async def hears_and_is_heard(self, *, packets: int = 50) -> None:
+        """Sound goes both ways from now on: packets with energy in them, in and out."""
+        before = await self.stats()
+
+        async def so() -> bool:
+            now = await self.stats()
+            return (
+                now.heard > before.heard + packets
+                and now.sent > before.sent + packets
+                and now.heard_energy > before.heard_energy
+                and now.sent_energy > before.sent_energy
+            )
+
+        await until(so, f"sound goes both ways ({before} …)")
+
+    async def puts_it_away(self) -> None:
+        await self.keys.press("Alt+x")
+        await expect(self.form).to_have_count(0)
+
+    async def has_saved(self) -> None:
+        await expect(self.the("save-state")).to_have_attribute("data-state", "saved")
+
+    def suggestion(self, call_sign: str) -> Locator:
+        return self.page.locator(f"[data-testid=unit-suggestion][data-unit='{call_sign}']")
+
+    async def chosen_units(self) -> list[str]:
+        boxes = self.page.locator("[data-testid=unit-suggestion]:has(input:checked)")
+        signs = await boxes.evaluate_all("(lines) => lines.map((line) => line.dataset.unit)")
+        return [str(sign) for sign in signs]
+
+    async def leaves(self) -> None:
+        """Sign out; the seat is free again."""
+        await self.page.locator("header").get_by_role("button", name="Keluar").click()
+        await self.page.wait_for_url("**/")
+
+
+class Crew(Person):
+    """In a vehicle, with a page the size of a telephone."""
+
+    async def comes_on_duty(self) -> Self:
+        await expect(self.the("connection")).to_have_attribute("data-state", "live", timeout=15_000)
+        duty = self.the("duty")
+        await expect(duty).to_be_visible()
+        if await duty.get_attribute("data-state") != "available":
+            await self.the("on_duty").click()
+        await expect(duty).to_have_attribute("data-state", "available")
+        return self
+
+    @property
+    def offer(self) -> Locator:
+        return self.the("offer")
+
+    async def is_asked(self, *, within_s: float = 10) -> str:
+        """Until an offer covers the screen; which mission it is."""
+        await expect(self.the("accept")).to_be_visible(timeout=within_s * 1000)
+        mission = await self.offer.get_attribute("data-mission")
+        assert mission
+        return mission
+
+    async def accepts(self) -> None:
+        await self.the("accept").click()
+        await self.stands_at("accepted")
+
+    async def goes(self) -> None:
+        await self.the("en_route").click()
+        await self.stands_at("en_route")
+
+    async def arrives(self) -> None:
+        await self.the("on_scene").click()
+        await self.stands_at("on_scene")
+
+    async def clears(self, outcome: str, note: str = "") -> None:
+        await self.the("cleared").click()
+        await self.page.check(f"input[name=outcome][value={outcome}]")
+        if note:
+            await self.page.fill("#note", note)
+        await self.page.locator("dialog[open] button[type=submit]").click()
+        await expect(self.the("duty")).to_have_attribute("data-state", "available")
+
+    async def stands_at(self, status: str) -> None:
+        await expect(self.the("mission-card")).to_have_attribute("data-status", status)
+
+    async def has_nothing_unsent(self) -> None:
+        await expect(self.the("outbox")).to_have_count(0, timeout=20_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """The control room and the browser: where people come from."""
+
+    centre: Centre
+    chromium: Chromium
+
+    @asynccontextmanager
+    async def desk(self, login: str = "sari", *, dark: bool = False) -> AsyncIterator[CallTaker]:
+        """A call-taker, signed in, on a seat, ready; signs out at the end."""
+        async with self.chromium.window(login, size=DESK, dark=dark, base_url=self.centre.address) as window:
+            await window.page.add_init_script(_STOPWATCH)
+            desk = CallTaker(window.page, self.centre, login)
+            await desk.sign_in()
+            await desk.takes_a_seat()
+            yield desk
+            await desk.leaves()
+
+    @asynccontextmanager
+    async def crew(
+        self, call_sign: str, *, at: tuple[float, float], proxy: str | None = None, dark: bool = False
+    ) -> AsyncIterator[Crew]:
+        """A unit's crew, signed in and on duty."""
+        login = call_sign.lower()
+        async with self.chromium.window(
+            login, size=PHONE, at=at, proxy=proxy, dark=dark, touch=True, base_url=self.centre.address
+        ) as window:
+            await window.page.add_init_script(_STOPWATCH)
+            crew = Crew(window.page, self.centre, login)
+            await crew.sign_in()
+            await crew.comes_on_duty()
+            yield crew
+
+    @asynccontextmanager
+    async def somebody(self, login: str, *, size: tuple[int, int] = DESK, dark: bool = False) -> AsyncIterator[Person]:
+        """Anybody else with an account."""
+        async with self.chromium.window(login, size=size, dark=dark, base_url=self.centre.address) as window:
+            yield await Person(window.page, self.centre, login).sign_in()
