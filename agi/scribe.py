@@ -73,7 +73,7 @@ class Scribe:
         while True:
             self._woken.clear()
             try:
-                await self._write_what_was_told(ledger)
+                await self.write_what_was_told(ledger)
                 await self.sweep(ledger)
             except AWAY as error:
                 if is_told_to_end():
@@ -86,7 +86,7 @@ class Scribe:
             except TimeoutError:
                 continue
 
-    async def _write_what_was_told(self, ledger: Ledger) -> None:
+    async def write_what_was_told(self, ledger: Ledger) -> None:
         while self._line:
             news = self._line[0]
             try:
