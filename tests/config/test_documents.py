@@ -44,11 +44,3 @@ def test_the_operators_example_of_a_trunk_is_a_sound_configuration() -> None:
     settings = load(**tomllib.loads(example))
     assert [trunk.name for trunk in settings.trunks] == ["telkom", "cellular"]
     assert (settings.sip_host, settings.demo, len(settings.fallback_phones)) == ("192.0.2.10", False, 2)
-
-
-def test_what_the_documents_link_to_is_there() -> None:
-    for document in ROOT.glob("*.md"):
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
-            if target.endswith(".png"):
-                continue  # made by the stories
-            assert (ROOT / target).exists(), f"{document.name}: {target}"
