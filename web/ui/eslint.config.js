@@ -20,6 +20,8 @@ export default ts.config(
         { property: 'innerHTML', message: 'Words from callers are never markup.' },
       ],
       'svelte/no-at-html-tags': 'error',
+      // Dates and maps that live for one expression are never changed after they are made.
+      'svelte/prefer-svelte-reactivity': 'off',
       'svelte/no-inline-styles': ['error', { allowTransitions: true }],
       // Plain links between our own pages; there is no router to resolve them.
       'svelte/no-navigation-without-resolve': 'off',

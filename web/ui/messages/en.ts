@@ -589,4 +589,9 @@ export const en: Record<keyof typeof id, string> = {
   'unit_count.busy': 'Busy',
   'unit_count.off_duty': 'Off duty',
   'unit_count.out_of_service': 'Out of service',
+  // worries
+  'worry.needs_unit': 'needs a unit',
+  'worry.unanswered': 'not answered',
+  'worry.proposed': 'next unit proposed',
+  'worry.refused': 'unit did not come',
 };

@@ -587,4 +587,9 @@ export const id = {
   'unit_count.busy': 'Bertugas',
   'unit_count.off_duty': 'Lepas tugas',
   'unit_count.out_of_service': 'Tidak siap',
+  // worries
+  'worry.needs_unit': 'perlu armada',
+  'worry.unanswered': 'belum dijawab',
+  'worry.proposed': 'armada berikutnya diusulkan',
+  'worry.refused': 'armada tidak datang',
 } as const;
