@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 Say = Callable[[str], None]
 
 WANTED: Final = ("asterisk", "asterisk-modules", "asterisk-core-sounds-en-gsm")
+# Libraries that a library loads by name when it is first used, so no listing shows them: without NSS's own ciphers
+# libsrtp does not start, and a machine that has no libnss3 would have no Asterisk (seen 2026-11-24).
+LOADED_LATER: Final = ("libsoftokn3.so", "libfreebl3.so", "libfreeblpriv3.so")
 DEBIAN_SUITES: Final = ("testing", "sid")  # Debian 12 and 13 have no asterisk package (2026-11)
 KEYRINGS: Final = ("/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 APT_FOLDERS: Final = (
@@ -198,6 +201,7 @@ def _keep(root: Path, kept: Path, modules: tuple[str, ...]) -> None:
     absent = [program.name for program in programs if not program.exists()]
     if absent:
         raise NoAsterisk(f"these packages lack {', '.join(absent)}")
+    programs += [libraries / name for name in LOADED_LATER if (libraries / name).exists()]
     files = {loader, libraries / "libc.so.6", *programs}
     for program in programs:
         listing = _run([str(loader), "--library-path", str(libraries), "--list", str(program)])

@@ -22,7 +22,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
-from config.debian import NoAsterisk, fetch, loader_of
+from config.debian import LOADED_LATER, NoAsterisk, fetch, loader_of
 
 Say = Callable[[str], None]
 
@@ -154,7 +154,7 @@ def installed() -> Pbx | None:
 
 def fetched(cache: Path, say: Say) -> Pbx:
     """Debian's Asterisk in a private folder. The folder's name says what is in it, so an old one is never misused."""
-    wanted = sha256(" ".join(MODULES).encode()).hexdigest()[:8]
+    wanted = sha256(" ".join((*MODULES, *LOADED_LATER)).encode()).hexdigest()[:8]
     root = cache / f"asterisk-{wanted}"
     if not root.exists():
         say("this machine has no Asterisk 20 or newer; fetching Debian's into a private folder, once")
