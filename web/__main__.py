@@ -27,7 +27,7 @@ from web.session import Doors
 log = logging.getLogger("web")
 
 POOL: Final = 12
-STOP_S: Final = 2.5
+STOP_S: Final = 1.5
 
 
 def city(settings: Settings) -> City:

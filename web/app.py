@@ -101,7 +101,7 @@ async def _around(request: web.Request, handler: Handle) -> web.StreamResponse:
 @asynccontextmanager
 async def serving(desk: Desk, *, host: str, port: int, static: Path = pages.STATIC) -> AsyncIterator[int]:
     """Serve until the block ends; gives the port, which is useful when 0 was asked for."""
-    runner = web.AppRunner(build(desk, static=static), access_log=None, shutdown_timeout=1.0, handle_signals=False)
+    runner = web.AppRunner(build(desk, static=static), access_log=None, shutdown_timeout=0.5, handle_signals=False)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

@@ -57,7 +57,8 @@ MOST_CONSOLES: Final = 1000
 MOST_MISSED: Final = 1000
 # A beat is withheld when the record has not been read for this long: a screen must not look fresh when it is not.
 FRESH_S: Final = 3.0
-_LAST_TOUCH_S: Final = 60.0
+_TOUCH_EVERY_S: Final = 60.0
+_RETRY_S: Final = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -255,6 +256,15 @@ class Live:
     # ----------------------------------------------------------- what all are sent --
 
     async def _follow(self) -> None:
+        """Also while there is no log yet: we may be up before the tables are."""
+        while True:
+            try:
+                await self._feed()
+            except AWAY as error:
+                log.warning("the live feed cannot read the log", extra={"error": type(error).__name__})
+                await asyncio.sleep(_RETRY_S)
+
+    async def _feed(self) -> None:
         async for batch in self._follower:
             if not self._consoles:
                 continue
@@ -269,7 +279,7 @@ class Live:
                 return await self._render(batch, {console.to for console in self._consoles})
             except AWAY as error:
                 log.warning("the live feed waits for PostgreSQL", extra={"error": type(error).__name__})
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(_RETRY_S)
 
     async def _render(self, batch: Sequence[Entry], renderings: set[Rendering]) -> dict[Rendering, bytes]:
         touched = touched_by(batch)
@@ -350,7 +360,7 @@ class Live:
             if console.session.hash in ended:
                 console.close(SESSION_ENDED, "signed out")
         loop_time = asyncio.get_running_loop().time()
-        if loop_time - self._touched_at > _LAST_TOUCH_S:
+        if loop_time - self._touched_at > _TOUCH_EVERY_S:
             self._touched_at = loop_time
             await self._doors.touch([one for one in consoles if one not in ended])
 

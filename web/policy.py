@@ -72,7 +72,7 @@ incident.send         yes        yes        yes        -    -       -      -    
 incident.report       yes        -          yes        -    -       -      -       -
 incident.close        yes        yes        yes        -    -       -      -       -
 incident.cancel       yes        yes        yes        -    -       -      -       -
-incident.reopen       -          yes        yes        -    -       -      -       -
+incident.reopen       own        yes        yes        -    -       -      -       -
 incident.merge        yes        yes        yes        -    -       -      -       -
 mission.withdraw      -          yes        yes        -    -       -      -       -
 mission.resend        -          yes        yes        -    -       -      -       -
@@ -95,6 +95,7 @@ account.revoke        -          -          -          -    -       -      -    
 """
 # incident.send is the call-taker's too: one key triages the call and asks the units, and who of two gets the
 # ambulance is settled by "one live mission a unit". incident.merge is theirs because thirty calls about one fire are.
+# incident.reopen is theirs for what they took themselves: a key pressed by mistake must have a way back.
 
 
 def _read(table: str) -> dict[str, dict[Role, Scope]]:

@@ -399,6 +399,8 @@ async def reopen_incident(desk: Desk, ask: Ask[Because]) -> IncidentAnswer:
     """It was not over, or not a duplicate, or not a report."""
 
     async def work(book: Book) -> Answer:
+        if ask.scope is Scope.OWN:
+            await _must_be_theirs(book, ask.id, ask.who.login)
         await room.reopen(book, ask.id, ask.said.reason, now=desk.now())
         return _this(ask.id)
 
@@ -429,6 +431,13 @@ async def unmark_duplicate(desk: Desk, ask: Ask[Nothing]) -> IncidentAnswer:
         return _this(ask.id)
 
     return await _as_it_is(desk, ask, await desk.do(ask, work))
+
+
+async def _must_be_theirs(book: Book, incident: UUID, login: str) -> None:
+    connection = await book.connection()
+    taker = await connection.fetchval("SELECT handled_by FROM incident WHERE id = $1", incident)
+    if taker not in {None, login}:
+        raise Problem(403, "not.allowed", "a colleague took this call; ask them, a dispatcher or the supervisor")
 
 
 async def _must_know_type(book: Book, changes: dict[str, str | int | None]) -> None:
