@@ -38,6 +38,7 @@ class Device:
     events: deque[Frame] = field(default_factory=deque)
     answers: dict[str, Frame] = field(default_factory=dict)
     beats: int = 0
+    repeats: int = 0
 
     async def read(self) -> Frame:
         """The next frame, noted and acknowledged."""
@@ -45,7 +46,9 @@ class Device:
         match frame:
             case {"type": "event", "seq": int(seq), "cursor": str(cursor)}:
                 self.cursor = cursor
-                if seq not in self.seen:
+                if seq in self.seen:
+                    self.repeats += 1
+                else:
                     self.seen.add(seq)
                     self.events.append(frame)
                 if self.acks:

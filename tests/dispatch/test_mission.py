@@ -153,6 +153,7 @@ def test_only_a_silent_unit_is_alerted_again_or_loses_the_offer() -> None:
     assert mission.realert(accepted(), now=later(30)) == []
     assert mission.expire(accepted(), now=later(60)) == []
     assert expired().ended_at == later(60)
+    assert (withdrawn().ended_at, withdrawn().reason) == (later(20), "salah alamat")
 
 
 def test_what_has_ended_cannot_be_withdrawn_and_what_goes_on_cannot_be_sent_again() -> None:

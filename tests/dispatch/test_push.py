@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from callcenter import desk
 from callcenter.ids import MissionId
-from dispatch import sending
+from dispatch import sending, views
 from dispatch.client import Device, Frame, device
 from dispatch.push import Push
 from dispatch.sending import Verb, unit_id_of
@@ -150,6 +150,52 @@ async def test_a_device_that_keeps_coming_back_gets_each_event_once_and_in_order
     # Those before the first welcome were in its snapshot.
     assert all(seq < min(told) for seq in missing), sorted(missing)
     assert len(missing) < 20
+
+
+@pytest.mark.parametrize("held_up", ["missed", "missions_of"])
+async def test_what_happens_in_the_moment_of_coming_in_is_told_once(
+    air: Air, held_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await air.device("amb-01") as amb:
+        (mission,) = await air.room.send(await air.room.incident(), "AMB-01")
+        cursor = (await amb.event("MissionOffered"))["cursor"]
+        assert isinstance(cursor, str)
+    at_the_door, go_on = asyncio.Event(), asyncio.Event()
+    real = getattr(views, held_up)
+
+    async def slow(*args: object, **kwargs: object) -> object:
+        at_the_door.set()
+        await go_on.wait()
+        return await real(*args, **kwargs)
+
+    async def meanwhile() -> None:
+        await at_the_door.wait()
+        async with events_are_routed(air, 2):
+            await air.room.tell(mission, "accept", "en_route")
+        go_on.set()
+
+    monkeypatch.setattr(views, held_up, slow)
+    changing = asyncio.create_task(meanwhile())
+    async with await air.device("amb-01", cursor=cursor) as amb:
+        await changing
+        assert await quiet(amb) == ["MissionAccepted", "UnitEnRoute"]
+        assert amb.repeats == 0
+
+
+@asynccontextmanager
+async def events_are_routed(air: Air, count: int) -> AsyncIterator[None]:
+    """Wait at the end of the block until as many events as this have been routed since its beginning."""
+
+    def routed() -> float:
+        return air.push.figures.registry.get_sample_value("siaga_push_delay_seconds_count") or 0
+
+    before = routed()
+    yield
+
+    async def enough() -> bool:
+        return routed() >= before + count
+
+    await eventually(enough)
 
 
 async def test_what_changes_at_the_incident_reaches_those_who_are_on_their_way(air: Air) -> None:
