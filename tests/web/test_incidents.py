@@ -192,7 +192,18 @@ async def test_what_was_ended_wrongly_is_opened_again(visit: Visit, ledger: Ledg
     (await budi.post(f"/incidents/{incident}/cancel", {"reason": "caller says it is out"})).ok()
     row = (await budi.post(f"/incidents/{incident}/reopen", {"reason": "it burns again"})).ok()["incident"]
     assert row["status"] == "open"
-    assert (await (await visit("sari")).post(f"/incidents/{incident}/reopen", {"reason": "x"})).code == "not.allowed"
+
+
+async def test_a_call_taker_takes_back_what_they_ended_but_not_what_a_colleague_did(
+    visit: Visit, ledger: Ledger, pool: Pool
+) -> None:
+    incident = await call(ledger)
+    await pool.execute("UPDATE incident SET handled_by = 'sari'")
+    sari, dewi = await visit("sari"), await visit("dewi")
+    (await sari.post(f"/incidents/{incident}/close", {"outcome": "prank"})).ok()
+    assert (await dewi.post(f"/incidents/{incident}/reopen", {"reason": "x"})).code == "not.allowed"
+    row = (await sari.post(f"/incidents/{incident}/reopen", {"reason": "wrong key"})).ok()["incident"]
+    assert (row["status"], row["outcome"]) == ("open", None)
 
 
 async def test_a_duplicate_gives_its_calls_to_the_other_and_gets_them_back(visit: Visit, ledger: Ledger) -> None:
