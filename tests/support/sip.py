@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import math
 import re
 import shutil
@@ -17,6 +18,8 @@ from types import TracebackType
 from typing import Self
 
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 LOCAL = "127.0.0.1"
 FRAME_S = 0.02
@@ -686,3 +689,68 @@ async def register(folder: Path, sip_port: int, user: str, password: str) -> str
         return [m.first_line for m in sipp.messages if not m.sent][-1]
     finally:
         await sipp.kill()
+
+
+class WebPhone:
+    """The signalling half of a call-taker's browser: SIP over a websocket, enough to sign in."""
+
+    def __init__(self, line: ClientConnection, user: str, password: str) -> None:
+        self._line = line
+        self._user = user
+        self._password = password
+        self._call_id = uuid.uuid4().hex
+        self._answers: asyncio.Queue[str] = asyncio.Queue()
+
+    async def register(self) -> str:
+        """Sign in; the first line of the last answer."""
+        challenge = await self._ask(1, "")
+        found = re.search(r'nonce="([^"]+)"', challenge)
+        if found is None:
+            return challenge.split("\r\n", 1)[0]
+        return (await self._ask(2, self._authorization(challenge, found[1]))).split("\r\n", 1)[0]
+
+    async def _ask(self, number: int, more: str) -> str:
+        await self._line.send(
+            f"REGISTER sip:{LOCAL} SIP/2.0\r\nVia: SIP/2.0/WS browser.invalid;branch=z9hG4bK{uuid.uuid4().hex}\r\n"
+            f"From: <sip:{self._user}@{LOCAL}>;tag=1\r\nTo: <sip:{self._user}@{LOCAL}>\r\nCall-ID: {self._call_id}\r\n"
+            f"CSeq: {number} REGISTER\r\nMax-Forwards: 70\r\nExpires: 120\r\n{more}"
+            f"Contact: <sip:{self._user}@browser.invalid;transport=ws>\r\nContent-Length: 0\r\n\r\n"
+        )
+        async with asyncio.timeout(5):
+            return await self._answers.get()
+
+    async def live(self) -> None:
+        """Hear what Asterisk says; a phone that does not answer OPTIONS is taken for dead."""
+        async for said in self._line:
+            text = said.decode() if isinstance(said, bytes) else said
+            if text.startswith("OPTIONS"):
+                kept = re.findall(r"^(?:Via|From|To|Call-ID|CSeq):.*\r\n", text, re.MULTILINE)
+                await self._line.send("SIP/2.0 200 OK\r\n" + "".join(kept) + "Content-Length: 0\r\n\r\n")
+            elif text.startswith("SIP/2.0"):
+                self._answers.put_nowait(text)
+
+    def _authorization(self, challenge: str, nonce: str) -> str:
+        realm_found = re.search(r'realm="([^"]+)"', challenge)
+        assert realm_found is not None
+        realm, uri = realm_found[1], f"sip:{LOCAL}"
+        secret = _md5(f"{self._user}:{realm}:{self._password}")
+        answer = _md5(f"{secret}:{nonce}:00000001:c:auth:{_md5(f'REGISTER:{uri}')}")
+        return (
+            f'Authorization: Digest username="{self._user}", realm="{realm}", nonce="{nonce}", uri="{uri}", '
+            f'response="{answer}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"\r\n'
+        )
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+@contextlib.asynccontextmanager
+async def web_phone(ws_port: int, user: str, password: str) -> AsyncIterator[WebPhone]:
+    async with connect(f"ws://{LOCAL}:{ws_port}/ws", subprotocols=[Subprotocol("sip")], compression=None) as line:
+        phone = WebPhone(line, user, password)
+        living = asyncio.create_task(phone.live())
+        try:
+            yield phone
+        finally:
+            living.cancel()

@@ -119,6 +119,31 @@ async def test_a_break_is_a_break_in_asterisk_too(room: Room, agi: Agi, ledger: 
     assert await is_paused(room.exchange, "seat-02")  # nobody sits there
 
 
+async def test_a_browser_that_goes_away_is_not_rung_any_more(room: Room, agi: Agi, ledger: Ledger) -> None:
+    key = await sits_down(ledger, "sari")
+    await is_ready(ledger, "sari", ready=True)
+
+    async def device(state: str) -> bool:
+        said = await ami(room.exchange, "Action: QueueStatus\r\nQueue: 112")
+        member = next(block for block in said.split("\r\n\r\n") if f"Name: {key.seat}\r\n" in block)
+        return f"\r\nStatus: {state}\r\n" in member
+
+    async def signs_in() -> bool:
+        async with sip.web_phone(room.exchange.ws_port, key.seat, key.password) as phone:
+            if await phone.register() != "SIP/2.0 200 OK":
+                return False
+            assert await eventually(lambda: device("1"))  # not in use: it would be rung
+            return True
+
+    assert await eventually(signs_in)
+    assert await eventually(lambda: device("5"))  # unavailable
+    async with sip.web_phone(room.exchange.ws_port, key.seat, "a guess") as stranger:
+        assert await stranger.register() == "SIP/2.0 401 Unauthorized"
+    async with room.call() as caller:
+        await caller.answered()
+    assert [row["seat"] for row in await room.becomes("ended")] == ["desk-01"]
+
+
 async def test_nobody_signed_in_means_that_the_desk_phone_rings(room: Room, agi: Agi) -> None:
     async with room.call() as caller:
         await caller.answered()
