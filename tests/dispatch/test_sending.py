@@ -85,6 +85,8 @@ async def test_what_does_not_exist_is_not_sent_and_nowhere_to_send(room: Room) -
 
 async def test_of_a_hundred_who_want_one_unit_one_gets_it_and_the_others_hear_who(room: Room) -> None:
     incidents = [await room.incident() for _ in range(100)]
+    # All connections are open, so that they truly come at once.
+    await asyncio.gather(*[room.pool.execute("SELECT pg_sleep(0.1)") for _ in range(10)])
     results = await asyncio.gather(
         *[room.send(incident, "AMB-01", by=f"meja{n}") for n, incident in enumerate(incidents)], return_exceptions=True
     )
