@@ -11,7 +11,7 @@ from callcenter.refused import Refused
 from dispatch import roster, sending
 from dispatch.recommend import Reason
 from dispatch.sending import Verb, unit_id_of
-from tests.dispatch.room import CREWS, Room, later
+from tests.dispatch.room import CREWS, Room, eventually, later
 from tests.support.builders import NOON, call_from, story
 
 
@@ -96,6 +96,20 @@ async def test_of_a_hundred_who_want_one_unit_one_gets_it_and_the_others_hear_wh
     assert len(lost) == 99, [result for result in results if not isinstance(result, list | Refused)]
     assert all(f"sent by meja{won[0]};" in str(refused) and refused.code == "unit.busy" for refused in lost)
     assert await room.pool.fetchval("SELECT count(*) FROM mission") == 1
+
+
+async def test_who_comes_second_waits_for_the_first_to_commit_and_is_told_who(room: Room) -> None:
+    first, second = await room.incident(), await room.incident()
+
+    async def waits() -> bool:
+        return bool(await room.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    async with room.ledger.book(by="budi") as book:
+        await sending.send(book, first, [unit_id_of("AMB-01")], now=NOON)
+        second_try = asyncio.create_task(room.send(second, "AMB-01", by="ratna"))
+        await eventually(waits)
+    with pytest.raises(Refused, match="sent by budi"):
+        await second_try
 
 
 async def test_two_who_send_the_same_two_units_the_other_way_round_do_not_wait_for_each_other(room: Room) -> None:
