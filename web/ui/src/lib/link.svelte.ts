@@ -174,7 +174,12 @@ export class Link {
   /** Where we are. Only the newest matters, so nothing of it waits. */
   at(fix: Fix): void {
     this.#fix = fix;
-    this.#write({ type: 'position', ...fix });
+    this.#tellWhere();
+  }
+
+  /** A crew that is off duty is nobody's business. */
+  #tellWhere(): void {
+    if (this.#fix && this.duty !== 'off_duty') this.#write({ type: 'position', ...this.#fix });
   }
 
   // ---- the line
@@ -261,7 +266,7 @@ export class Link {
           .filter((mission) => mission.status === 'offered')
           .forEach((mission) => this.onOffer(mission));
         this.#sayNext();
-        if (this.#fix) this.at(this.#fix);
+        this.#tellWhere();
         break;
       case 'event':
         this.#take(frame);
@@ -323,6 +328,7 @@ export class Link {
     this.#saying = null;
     this.#keep();
     this.#sayNext();
+    if (word?.verb === 'on_duty') this.#tellWhere();
   }
 
   /** Until its own event comes back, the screen goes on showing what the centre has agreed to. */
