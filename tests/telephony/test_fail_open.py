@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -204,6 +205,17 @@ async def test_with_postgresql_killed_the_phone_rings_and_the_call_is_found_late
         async with sip.call(tmp_path, exchange.sip_port, number="0833") as caller:
             await caller.answered()
         assert await eventually(lambda: recorded(server, "0800", "0811", "0833")), agi.log.read_text()
+
+
+async def test_agi_ends_within_three_seconds_whatever_hangs(tmp_path: Path, exchange: Exchange, server: Server) -> None:
+    async with pbx.running(exchange), pbx.agi(exchange, server.dsn(), log=tmp_path / "agi.log") as agi:
+        await agi.says("manager is open")
+        for pid in processes_of(server):
+            os.kill(pid, signal.SIGSTOP)
+        await answer_delay(tmp_path, exchange)
+        began = time.monotonic()
+        assert await agi.stop() == 0
+        assert time.monotonic() - began < PROMISE_S
 
 
 async def test_agi_starts_without_postgresql_and_lets_calls_through(
