@@ -1,11 +1,9 @@
 """How long it takes to find the five nearest free units of a kind among 10,000, against numpy looking at all of them.
 
-Run: ``python -m tests.bench.nearest``; one JSON line a share of units that are wanted.
+Different answers are an error, not a result.
 """
 
-import json
 import random
-import sys
 import time
 from collections.abc import Callable
 
@@ -14,6 +12,7 @@ import numpy.typing as npt
 
 from geo.distance import EARTH_M
 from geo.nearest import Nearest
+from tests.bench.result import Result, median, percentile
 
 UNITS = 10_000
 QUESTIONS = 3_000
@@ -44,12 +43,7 @@ def brute_force(spots: list[Spot], wanted: list[bool]) -> Callable[[Spot], list[
     return nearest
 
 
-def p99_us(took: list[float]) -> float:
-    return round(sorted(took)[int(len(took) * 0.99)] * 1e6, 1)
-
-
-def measure(share: float, *, questions: int = QUESTIONS, seed: int = 112) -> dict[str, str | float | bool]:
-    """One result, in the form every bench prints; different answers are an error, not a result."""
+def measure(share: float, *, questions: int = QUESTIONS, seed: int = 112) -> Result:
     draw = random.Random(seed)
     spots = [somewhere(draw) for _ in range(UNITS)]
     wanted = [draw.random() < share for _ in range(UNITS)]
@@ -68,24 +62,17 @@ def measure(share: float, *, questions: int = QUESTIONS, seed: int = 112) -> dic
         theirs_s.append(between - start)
         if [key for key, _ in found] != expected:
             raise AssertionError(f"near {here} the grid found {found}, numpy {expected}")
-    value, yardstick = p99_us(ours_s), p99_us(theirs_s)
-    return {
-        "bench": f"nearest {NEAREST} of {UNITS} units, {share:.0%} wanted, p99",
-        "value": value,
-        "unit": "us",
-        "yardstick": "numpy brute force",
-        "yardstick_value": yardstick,
-        "ratio": round(value / yardstick, 2),
-        "better": "low",
-        "target": TARGET,
-        "ok": value <= TARGET * yardstick,
-    }
+    return Result(
+        bench=f"nearest {NEAREST} of {UNITS} units, {share:.0%} wanted, p99",
+        value=percentile(ours_s, 0.99) * 1e6,
+        unit="us",
+        yardstick="numpy brute force",
+        yardstick_value=percentile(theirs_s, 0.99) * 1e6,
+        better="low",
+        target=TARGET,
+        extra={"p50": round(median(ours_s) * 1e6, 1), "yardstick_p50": round(median(theirs_s) * 1e6, 1)},
+    )
 
 
-def main() -> None:
-    for share in (0.5, 0.12, 0.02):
-        sys.stdout.write(json.dumps(measure(share)) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+async def run(*, questions: int = QUESTIONS) -> list[Result]:
+    return [measure(share, questions=questions) for share in (0.5, 0.12, 0.02)]
