@@ -119,7 +119,8 @@ class Link:
         )
         await loop.run_in_executor(self._thread, self._connect, ami)
         # A starting Asterisk lets us in before its modules are there: "unknown command: QueuePause" (22.10, 2026-11).
-        await asyncio.wait_for(_first(cut, booted), BOOT_S)
+        async with asyncio.timeout(BOOT_S):
+            await _first(cut, booted)
         if cut.is_set():
             raise LineDown("the line was cut while Asterisk started")
         self._ami = ami
@@ -132,7 +133,8 @@ class Link:
         """Until the line is cut. A line that is only half open does not answer a ping."""
         while not self._cut.is_set():
             try:
-                await asyncio.wait_for(self._cut.wait(), PING_S)
+                async with asyncio.timeout(PING_S):
+                    await self._cut.wait()
             except TimeoutError:
                 await self.do("Ping")
         raise LineDown("the line was cut")

@@ -82,7 +82,8 @@ class Scribe:
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
-                await asyncio.wait_for(self._woken.wait(), SWEEP_S)
+                async with asyncio.timeout(SWEEP_S):
+                    await self._woken.wait()
             except TimeoutError:
                 continue
 

@@ -64,17 +64,18 @@ async def take_call(ledger: Ledger, rang: Rang) -> Taken:
 async def call_answered(ledger: Ledger, uniqueid: str, *, seat_name: str, at: datetime) -> None:
     """A call-taker picked up: the call is theirs, and so is the incident."""
     async with ledger.book(by="agi") as book:
-        found = await _lock_call(book, uniqueid)
-        if found is None:
-            return
-        id_, state = found
         connection = await book.connection()
+        # The incident first, as everybody does who locks both.
+        incident_id = await connection.fetchval("SELECT incident FROM call WHERE uniqueid = $1", uniqueid)
+        if incident_id is None:
+            return
+        held = await book.lock(INCIDENTS, incident_id)
+        ((id_, state),) = await book.lock_where(CALLS, "uniqueid = $1", uniqueid)
         account = await connection.fetchval("SELECT account FROM seat WHERE name = $1", seat_name)
         answered = call.hear(state, call.CallAnswered(at, seat_name, account))
         book.record(CALLS, id_, state, answered)
         if answered and account is not None:
-            held = await book.lock(INCIDENTS, state.incident)
-            book.record(INCIDENTS, state.incident, held, incident.take(held, account, now=at))
+            book.record(INCIDENTS, incident_id, held, incident.take(held, account, now=at))
 
 
 async def call_held(ledger: Ledger, uniqueid: str, *, at: datetime) -> None:

@@ -22,6 +22,7 @@ Answer = Mapping[str, JSON]
 
 # Waiting longer than this for a free connection means that PostgreSQL is away.
 _ACQUIRE_S = 3.0
+_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -234,17 +235,24 @@ class Ledger:
         The same key with another ``fingerprint`` is an error, never a second effect.
         """
         key = f"{by}:{key}"
-        try:
-            async with self.book(by=by) as book:
-                answer = await work(book)
-                book.keep(key, fingerprint, answer)
-        except (Refused, asyncpg.UniqueViolationError):
-            # Either the first one changed what we meant to change, or it took the key itself.
-            kept = await self._kept(key, fingerprint)
-            if kept is None:
-                raise
-            return kept
-        return answer
+        tries = _TRIES
+        while True:
+            tries -= 1
+            try:
+                async with self.book(by=by) as book:
+                    answer = await work(book)
+                    book.keep(key, fingerprint, answer)
+                return answer
+            except asyncpg.DeadlockDetectedError:
+                # PostgreSQL ended one of two who waited for each other; it did nothing and may try again.
+                if not tries:
+                    raise
+            except (Refused, asyncpg.UniqueViolationError):
+                # Either the first one changed what we meant to change, or it took the key itself.
+                kept = await self._kept(key, fingerprint)
+                if kept is None:
+                    raise
+                return kept
 
     async def _kept(self, key: str, fingerprint: str) -> Answer | None:
         row = await self.pool.fetchrow("SELECT fingerprint, answer FROM idempotency WHERE key = $1", key)

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from typing import assert_never
 from uuid import UUID
 
-import asyncpg
 from prometheus_client import generate_latest
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.datastructures import Headers
@@ -330,11 +329,7 @@ class Push:
             return {"mission": str(mission)}
 
         fingerprint = do.model_dump_json(exclude={"id"})
-        for _ in range(3):
-            # PostgreSQL ends one of two who wait for each other; it did nothing and may try again.
-            with suppress(asyncpg.DeadlockDetectedError):
-                return await self._ledger.once(do.id, fingerprint, by=line.account, work=work)
-        raise Refused("too much happens at once on this incident; send the same again", code="unavailable")
+        return await self._ledger.once(do.id, fingerprint, by=line.account, work=work)
 
     def _refuse(self, line: Line, re: str | None, refused: Refused) -> None:
         self.figures.refused.labels(refused.code).inc()
