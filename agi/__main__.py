@@ -10,7 +10,8 @@ from typing import Final
 from agi.link import Address
 from agi.telephone import Telephone, Wiring
 from agi.where import Where
-from config import citypack, logs
+from config import citypack
+from config.log import log_to_stderr
 from config.settings import Settings, SettingsError, load
 from geo.area import Areas
 
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> None:
         settings = load()
     except SettingsError as error:
         sys.exit(f"agi: {error}")
-    logs.start("agi", settings.log_format)
+    log_to_stderr("agi", settings.log_format)
     if arguments == ["script"]:
         from agi.script import take_one_call  # noqa: PLC0415 -- not the daemon's
 

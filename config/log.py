@@ -21,12 +21,15 @@ def _masked(value: object) -> object:
     match value:
         case str():
             return _NUMBER.sub(lambda found: f"{found[0][:4]}…{found[0][-2:]}", value)
+        case None | bool() | int() | float():
+            return value
         case Mapping():
-            return {name: _masked(inner) for name, inner in value.items()}
+            return {str(_masked(name)): _masked(inner) for name, inner in value.items()}
         case Sequence() if not isinstance(value, bytes | bytearray):
             return [_masked(inner) for inner in value]
         case _:
-            return value
+            # A value of ours would be written out later, past this point, with the number in it.
+            return _masked(str(value))
 
 
 # Without the values of variables: they hold passwords and what callers said.
@@ -35,9 +38,10 @@ _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
 )
 
 
-def log_to_stderr(log_format: Literal["json", "text"]) -> None:
+def log_to_stderr(program: str, log_format: Literal["json", "text"]) -> None:
     """Send everything that is logged, by us and by libraries, to stderr in one shape."""
     shared: list[structlog.typing.Processor] = [
+        _naming(program),
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -47,7 +51,12 @@ def log_to_stderr(log_format: Literal["json", "text"]) -> None:
     last: list[structlog.typing.Processor] = (
         [_TRACEBACKS, mask_numbers, structlog.processors.JSONRenderer(default=str)]
         if log_format == "json"
-        else [mask_numbers, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # The traceback becomes text before the masking, not in the renderer after it.
+        else [
+            structlog.processors.format_exc_info,
+            mask_numbers,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -65,3 +74,13 @@ def log_to_stderr(log_format: Literal["json", "text"]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _naming(program: str) -> structlog.typing.Processor:
+    """Which daemon speaks; also in threads, which do not see a context variable of the main one."""
+
+    def name(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("program", program)
+        return event
+
+    return name

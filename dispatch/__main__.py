@@ -151,7 +151,7 @@ def main() -> None:
         sys.exit(str(error))
     match sys.argv[1:]:
         case []:
-            log_to_stderr(settings.log_format)
+            log_to_stderr("dispatch", settings.log_format)
             asyncio.run(run(settings))
         case ["audit"]:
             sys.exit(asyncio.run(check(settings)))

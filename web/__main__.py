@@ -127,7 +127,7 @@ def main() -> None:
     """Where ``python -m web`` enters."""
     try:
         settings = load()
-        log_to_stderr(settings.log_format)
+        log_to_stderr("web", settings.log_format)
         asyncio.run(run(settings))
     except (SettingsError, citypack.CityPackError) as error:
         sys.exit(str(error))

@@ -2,9 +2,13 @@
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
+import structlog
 
 from config.log import log_to_stderr, mask_numbers
 
@@ -32,15 +36,40 @@ def test_a_callers_number_is_masked_and_ids_are_not(said: str, written: str) -> 
     assert mask_numbers(None, "info", event) == {"event": written, "more": {"deep": [written]}, "n": 5}
 
 
-def test_an_error_is_logged_without_the_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
-    log_to_stderr("json")
+def test_a_value_of_ours_is_masked_too() -> None:
+    @dataclass
+    class Caller:
+        number: str
+
+    said = mask_numbers(None, "info", {"event": "rang", "caller": Caller("081234567890"), "081234567890": 1})
+    assert "081234567890" not in str(said["caller"])
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_an_error_is_logged_without_numbers_and_without_the_values_of_variables(
+    log_format: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to_stderr("agi", log_format)
     secret = "rahasia"
     try:
         int(f"081234567890 {len(secret)}")
     except ValueError:
         logging.getLogger("test").exception("failed", extra={"path": "/x"})
-    line = capsys.readouterr().err
-    said = json.loads(line)
-    assert (said["event"], said["path"], said["level"]) == ("failed", "/x", "error")
-    assert "rahasia" not in line
-    assert "081234567890" not in line
+    said = capsys.readouterr().err
+    assert "failed" in said
+    assert "ValueError" in said
+    assert "rahasia" not in said
+    assert "081234567890" not in said
+
+
+def test_each_line_says_which_program_and_which_part_of_it_speaks(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr("agi", "json")
+    speaker = threading.Thread(target=lambda: logging.getLogger("agi.server").warning("busy", extra={"n": 1}))
+    speaker.start()
+    speaker.join()
+    structlog.get_logger("dispatch").info("ready", port=1)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["program"], line["logger"], line["level"], line["event"]) for line in lines] == [
+        ("agi", "agi.server", "warning", "busy"),
+        ("agi", "dispatch", "info", "ready"),
+    ]
