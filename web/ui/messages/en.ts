@@ -498,7 +498,7 @@ export const en: Record<keyof typeof id, string> = {
   'board.free': 'Free',
   'board.busy': 'Busy',
   'board.other': 'Others',
-  'board.unanswered': '{unit} has not answered for {age}',
+  'board.unanswered': '{unit} has not answered: {age}',
   'board.timeline_page': 'Timeline for print',
   'board.search_old': 'Search older incidents',
   'board.move': 'Next / previous incident',

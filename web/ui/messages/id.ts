@@ -496,7 +496,7 @@ export const id = {
   'board.free': 'Siaga',
   'board.busy': 'Bertugas',
   'board.other': 'Lainnya',
-  'board.unanswered': '{unit} belum menjawab sejak {age}',
+  'board.unanswered': '{unit} belum menjawab: {age}',
   'board.timeline_page': 'Kronologi untuk dicetak',
   'board.search_old': 'Cari kejadian lama',
   'board.move': 'Kejadian berikutnya / sebelumnya',

@@ -28,7 +28,7 @@ interface KeptDraft {
   changes: Partial<Typed>;
 }
 
-const SAVE_AFTER_MS = 600;
+const SAVE_AFTER_MS = 1000;
 const RETRY_MS = 2000;
 const KEPT_AS = 'siaga.draft.';
 
