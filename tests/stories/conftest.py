@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -37,11 +38,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A story that failed says where its pictures are and what everybody wrote last."""
     report: pytest.TestReport = yield  # type: ignore[assignment]  # a wrapper is sent what the others made
     if report.failed and HERE in item.path.parents:
-        kept = sorted(str(path.relative_to(HERE.parents[1])) for path in FAILED.rglob("*") if path.is_file())
+        kept = sorted(str(path.relative_to(HERE.parents[1])) for path in _kept_of(item).glob("*"))
         report.sections.append(("kept (open a .zip with: playwright show-trace)", "\n".join(kept)))
         for centre in _centres:
             report.sections.extend((f"end of {name}", text) for name, text in centre.logs().items())
     return report  # type: ignore[return-value]
+
+
+def _kept_of(item: pytest.Item) -> Path:
+    """The folder for what is kept of a story that failed."""
+    return FAILED / re.sub(r"\W+", "-", item.name)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -60,8 +66,9 @@ async def chromium() -> AsyncIterator[Chromium]:
 
 @pytest.fixture
 def town(centre: Centre, chromium: Chromium, request: pytest.FixtureRequest) -> Town:
-    story = re.sub(r"\W+", "-", request.node.name)
-    return Town(centre, Chromium(chromium.browser, FAILED / story))
+    kept = _kept_of(request.node)
+    shutil.rmtree(kept, ignore_errors=True)
+    return Town(centre, Chromium(chromium.browser, kept))
 
 
 @pytest.fixture

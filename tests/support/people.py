@@ -1,6 +1,7 @@
 """The people of the stories, as far as a browser shows them: what they see, and what they press."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -76,6 +77,35 @@ class Person:
         assert answer.ok, f"{path}: {answer.status} {await answer.text()}"
         said: Mapping[str, Json] = json.loads(await answer.body())
         return said
+
+    async def do(self, method: str, path: str, said: Json = None) -> Mapping[str, Json]:
+        """What this person's window would send, for the parts of a story that are not about their screen."""
+        csrf = (await self.get("/session"))["csrf"]
+        answer = await self.page.request.fetch(
+            f"{self.centre.address}/api/v1{path}",
+            method=method,
+            headers={"X-CSRF-Token": str(csrf), "Content-Type": "application/json"},
+            data=json.dumps(said) if said is not None else "",
+        )
+        assert answer.ok, f"{method} {path}: {answer.status} {await answer.text()}"
+        done: Mapping[str, Json] = json.loads(await answer.body() or b"{}")
+        return done
+
+    async def opens_an_incident(self, type_: str, address: str, at: tuple[float, float]) -> str:
+        """Nobody rang: somebody came to the door, or another centre told it."""
+        told: Json = {"type": type_, "priority": 2, "address": address}
+        place: Json = {"lat": at[0], "lon": at[1], "method": "pin", "text": address}
+        made = await self.do("POST", "/incidents", {"changes": told, "place": place})
+        incident = made["incident"]
+        assert isinstance(incident, dict)
+        return str(incident["id"])
+
+    async def describes(self, incident: str, **changes: str) -> None:
+        await self.do("PATCH", f"/incidents/{incident}", {"changes": dict(changes)})
+
+    async def sends(self, incident: str, *call_signs: str) -> None:
+        units = await self.centre.look_up("SELECT id FROM unit WHERE call_sign = ANY($1)", list(call_signs))
+        await self.do("POST", f"/incidents/{incident}/send", {"units": [str(row["id"]) for row in units]})
 
     async def history(self, incident: str) -> list[str]:
         """The timeline of an incident: who did what, in order."""
@@ -186,6 +216,46 @@ class CallTaker(Person):
         signs = await boxes.evaluate_all("(lines) => lines.map((line) => line.dataset.unit)")
         return [str(sign) for sign in signs]
 
+    async def ends_it_as(self, key: str) -> None:
+        """One key says what it was; Enter leaves the note empty."""
+        await self.keys.press(key)
+        await expect(self.page.locator("dialog[open] #end-note")).to_be_focused()
+        await self.keys.press("Enter")
+        await expect(self.page.locator("dialog[open]")).to_have_count(0)
+
+    async def takes_it_back(self) -> None:
+        await expect(self.the("send")).to_be_disabled()
+        await self.keys.press("Alt+z")
+        await expect(self.the("send")).to_be_enabled()
+
+    async def makes_a_report(self, category: str) -> tuple[str, str]:
+        """Its number, and the link for the citizen."""
+        await self.keys.press("Alt+l")
+        choice = self.page.locator("#category")
+        await expect(choice).to_be_focused()
+        await self.keys.type(category)
+        await self.keys.press("Control+Enter")
+        number = await self.the("report-number").inner_text()
+        link = await self.the("tracking-url").get_attribute("href")
+        assert link
+        await self.keys.press("Escape")
+        await expect(self.page.locator("dialog[open]")).to_have_count(0)
+        return number, link
+
+    async def takes_the_record_that_came_late(self) -> None:
+        """The sheet that was filled without a record finds it, and what was typed goes there."""
+        found = self.page.locator(".middle .notice button.main")
+        await expect(found).to_be_visible(timeout=30_000)
+        await found.click()
+        await expect(self.form).to_have_attribute("data-incident", re.compile("."))
+
+    async def is_told_that_it_is_behind(self) -> None:
+        """The strip on top says so, and so does the sheet that is being filled."""
+        await expect(self.the("connection")).to_contain_text("▲")
+
+    async def is_up_to_date(self) -> None:
+        await expect(self.the("connection")).to_contain_text("●", timeout=30_000)
+
     async def leaves(self) -> None:
         """Sign out; the seat is free again."""
         await self.page.locator("header").get_by_role("button", name="Keluar").click()
@@ -238,8 +308,97 @@ class Crew(Person):
     async def stands_at(self, status: str) -> None:
         await expect(self.the("mission-card")).to_have_attribute("data-status", status)
 
+    async def is_cut_off(self) -> None:
+        """The page has noticed that nothing arrives any more."""
+        await expect(self.the("connection")).to_have_attribute("data-state", "off", timeout=30_000)
+
+    async def is_back(self) -> None:
+        await expect(self.the("connection")).to_have_attribute("data-state", "live", timeout=30_000)
+
+    async def has_unsent(self, count: int) -> None:
+        await expect(self.the("outbox")).to_contain_text(str(count))
+
     async def has_nothing_unsent(self) -> None:
         await expect(self.the("outbox")).to_have_count(0, timeout=20_000)
+
+
+class Dispatcher(Person):
+    """At the board, where everything open is seen at once."""
+
+    def line(self, incident: str) -> Locator:
+        return self.page.locator(f"[data-testid=board-incident][data-incident='{incident}']")
+
+    async def opens(self, incident: str) -> None:
+        await self.line(incident).click()
+        await expect(self.the("detail")).to_have_attribute("data-incident", incident)
+
+    def suggestion(self, call_sign: str) -> Locator:
+        return self.page.locator(f"[data-testid=unit-suggestion][data-unit='{call_sign}'] input")
+
+    async def chooses_only(self, call_sign: str) -> None:
+        """Whatever was suggested, this one."""
+        await expect(self.suggestion(call_sign)).to_be_visible()
+        for box in await self.page.locator("[data-testid=unit-suggestion] input:checked").all():
+            await box.uncheck()
+        await self.suggestion(call_sign).check()
+
+    def mission(self, call_sign: str) -> Locator:
+        """The newest way of this unit to the incident that is open."""
+        return self.the("detail").locator("[data-testid=mission]").filter(has_text=call_sign).last
+
+    async def sees(self, call_sign: str, status: str, *, within_s: float = 15) -> None:
+        await expect(self.mission(call_sign)).to_have_attribute("data-status", status, timeout=within_s * 1000)
+
+    async def asked_now(self) -> list[str]:
+        """The units that have an offer now, at the incident that is open."""
+        offered = self.the("detail").locator("[data-testid=mission][data-status=offered]")
+        await expect(offered.first).to_be_visible()
+        signs = await offered.locator(".strong").all_inner_texts()
+        return [sign.strip() for sign in signs]
+
+    async def withdraws(self, call_sign: str, reason: str) -> None:
+        mission = self.the("detail").locator("li").filter(has=self.page.locator("[data-testid=mission]"))
+        await mission.filter(has_text=call_sign).last.get_by_role("button", name="Tarik").click()
+        await expect(self.page.locator("#board-reason")).to_be_focused()
+        await self.keys.type(reason)
+        await self.keys.press("Control+Enter")
+        await self.sees(call_sign, "withdrawn")
+
+    async def asks_again(self, call_sign: str) -> None:
+        mission = self.the("detail").locator("li").filter(has=self.page.locator("[data-testid=mission]"))
+        await mission.filter(has_text=call_sign).last.get_by_role("button", name="Minta lagi").click()
+        await self.sees(call_sign, "offered")
+
+
+class Officer(Person):
+    """Of an agency, with the reports that are its work."""
+
+    async def opens(self, number: str) -> None:
+        await self.page.locator(f"[data-testid=report][data-number='{number}']").click()
+        await expect(self.the("report-detail")).to_contain_text(number)
+
+    async def takes_it(self) -> None:
+        await self.keys.press("Alt+t")
+        await self.stands_at("in_progress")
+
+    async def notes(self, words: str) -> None:
+        await self.keys.press("Alt+c")
+        await self._says(words)
+        await expect(self.the("report-detail")).to_contain_text(words)
+
+    async def resolves(self, words: str) -> None:
+        await self.keys.press("Alt+r")
+        await self._says(words)
+        await self.stands_at("resolved")
+
+    async def stands_at(self, status: str) -> None:
+        await expect(self.the("report-detail")).to_have_attribute("data-status", status)
+
+    async def _says(self, words: str) -> None:
+        await expect(self.page.locator("#words")).to_be_focused()
+        await self.keys.type(words)
+        await self.keys.press("Control+Enter")
+        await expect(self.page.locator("dialog[open]")).to_have_count(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +433,30 @@ class Town:
             await crew.sign_in()
             await crew.comes_on_duty()
             yield crew
+
+    @asynccontextmanager
+    async def board(self, login: str = "budi", *, dark: bool = False) -> AsyncIterator[Dispatcher]:
+        """A dispatcher, signed in, with an up-to-date board."""
+        async with self.chromium.window(login, size=DESK, dark=dark, base_url=self.centre.address) as window:
+            dispatcher = Dispatcher(window.page, self.centre, login)
+            await dispatcher.sign_in()
+            await expect(dispatcher.the("connection")).to_contain_text("●")
+            yield dispatcher
+
+    @asynccontextmanager
+    async def officer(self, agency: str, *, dark: bool = False) -> AsyncIterator[Officer]:
+        """An agency's officer, signed in."""
+        async with self.chromium.window(agency, size=DESK, dark=dark, base_url=self.centre.address) as window:
+            officer = Officer(window.page, self.centre, agency)
+            await officer.sign_in()
+            await expect(officer.the("connection")).to_contain_text("●")
+            yield officer
+
+    @asynccontextmanager
+    async def passer_by(self, *, size: tuple[int, int] = DESK, dark: bool = False) -> AsyncIterator[Person]:
+        """Somebody without an account."""
+        async with self.chromium.window("passer-by", size=size, dark=dark, base_url=self.centre.address) as window:
+            yield Person(window.page, self.centre, "")
 
     @asynccontextmanager
     async def somebody(self, login: str, *, size: tuple[int, int] = DESK, dark: bool = False) -> AsyncIterator[Person]:
