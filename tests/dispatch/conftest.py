@@ -5,7 +5,7 @@ import pytest
 from callcenter.ledger import Ledger
 from dispatch import sending
 from dispatch.push import Push
-from tests.dispatch.room import CREWS, Air, Room
+from tests.dispatch.room import CREWS, Air, Room, routing
 from tests.support.builders import NOON
 
 
@@ -21,4 +21,5 @@ async def air(room: Room) -> AsyncIterator[Air]:
     """A room whose units have devices to hear it."""
     push = Push(room.ledger, host="127.0.0.1", port=0)
     async with push.open() as port:
+        await routing(push)
         yield Air(room, push, port)

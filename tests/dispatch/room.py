@@ -37,7 +37,7 @@ def later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-async def eventually(claim: Callable[[], Awaitable[object]], within_s: float = 5.0) -> None:
+async def eventually(claim: Callable[[], Awaitable[object]], within_s: float = 15.0) -> None:
     """Poll until a claim holds; the last try says why it does not."""
     deadline = asyncio.get_running_loop().time() + within_s
     while asyncio.get_running_loop().time() < deadline:
@@ -142,6 +142,15 @@ class Room:
             """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid()"""
         )
+
+
+async def routing(push: Push) -> None:
+    """Wait until the server follows the log, so that devices are let in."""
+
+    async def follows() -> bool:
+        return push._lines.routed is not None
+
+    await eventually(follows)
 
 
 async def closed_by(work: Coroutine[None, None, None]) -> int | None:

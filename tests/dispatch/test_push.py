@@ -17,7 +17,7 @@ from dispatch import sending, views
 from dispatch.client import Device, Frame, device
 from dispatch.push import Push
 from dispatch.sending import Verb, unit_id_of
-from tests.dispatch.room import Air, Room, closed_by, eventually, reading
+from tests.dispatch.room import Air, Room, closed_by, eventually, reading, routing
 from tests.support.builders import NOON, described
 
 
@@ -437,6 +437,7 @@ async def test_pages_of_others_may_not_connect(room: Room) -> None:
             async with connect(url, origin="http://evil.example"):  # type: ignore[arg-type]  # a NewType of str
                 pass
         assert refused.value.response.status_code == 403
+        await routing(push)
         async with device(url, await room.ticket("amb-01")) as amb:
             assert (await amb.do("on_duty"))["type"] == "ok"
 
