@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from callcenter import desk as commands
 from callcenter.desk import SeatKey
 from callcenter.ledger import Ledger
@@ -103,13 +105,10 @@ async def test_a_break_is_a_break_in_asterisk_too(room: Room, agi: Agi, ledger: 
     key = await sits_down(ledger, "sari")
     await is_ready(ledger, "sari", ready=True)
 
-    async def ready() -> bool:
-        return not await is_paused(room.exchange, key.seat)
-
     async def paused() -> bool:
         return await is_paused(room.exchange, key.seat)
 
-    assert await eventually(ready)
+    assert await eventually(lambda: _is_not_paused(room.exchange, key.seat))
     await is_ready(ledger, "sari", ready=False)
     assert await eventually(paused)
     # A new Asterisk knows of no breaks until it is told.
@@ -142,6 +141,29 @@ async def test_a_browser_that_goes_away_is_not_rung_any_more(room: Room, agi: Ag
     async with room.call() as caller:
         await caller.answered()
     assert [row["seat"] for row in await room.becomes("ended")] == ["desk-01"]
+
+
+@pytest.mark.slow
+async def test_a_seat_that_does_not_answer_gives_the_call_to_a_desk_phone(room: Room, agi: Agi, ledger: Ledger) -> None:
+    key = await sits_down(ledger, "sari")
+    await is_ready(ledger, "sari", ready=True)
+    async with sip.web_phone(room.exchange.ws_port, key.seat, key.password) as phone:
+
+        async def signs_in() -> bool:
+            return await phone.register() == "SIP/2.0 200 OK"
+
+        assert await eventually(signs_in)
+        assert await eventually(lambda: _is_not_paused(room.exchange, key.seat))
+        async with room.call() as caller:
+            delay_s = await caller.answered(within_s=40)
+        rang_out = (room.exchange.folder / "log/queue_log").read_text().count(f"|{key.seat}|RINGNOANSWER|")
+    assert rang_out >= 2  # the seat was asked first, and more than once
+    assert delay_s < 25
+    assert [row["seat"] for row in await room.becomes("ended")] == ["desk-01"]
+
+
+async def _is_not_paused(exchange: Exchange, seat: str) -> bool:
+    return not await is_paused(exchange, seat)
 
 
 async def test_nobody_signed_in_means_that_the_desk_phone_rings(room: Room, agi: Agi) -> None:
