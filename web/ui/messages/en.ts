@@ -357,6 +357,7 @@ export const en: Record<keyof typeof id, string> = {
   'units.seen': 'seen {age} ago',
   'units.why_not': 'Why not the others',
   'map.title': 'Map',
+  'map.canvas': 'Map picture: arrows move it, + and − zoom',
   'map.of_incident': 'Map of the incident',
   'map.of_board': 'Map of incidents and units',
   'map.closer': 'Closer',

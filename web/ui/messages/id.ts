@@ -355,6 +355,7 @@ export const id = {
   'units.seen': 'posisi {age} lalu',
   'units.why_not': 'Mengapa bukan yang lain',
   'map.title': 'Peta',
+  'map.canvas': 'Gambar peta: panah menggeser, + dan − memperbesar',
   'map.of_incident': 'Peta kejadian',
   'map.of_board': 'Peta kejadian dan armada',
   'map.closer': 'Perbesar',
