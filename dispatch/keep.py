@@ -36,7 +36,7 @@ class Deliveries:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.gatherer: Gatherer[tuple[UUID, int]] = Gatherer("acknowledgements", self._write, wait_s=0.02, most=2000)
+        self.gatherer: Gatherer[tuple[UUID, int]] = Gatherer("acknowledgements", self._write, wait_s=0.005, most=2000)
 
     def put(self, unit: UUID, seq: int) -> None:
         """The unit has this event on its screen."""
