@@ -339,6 +339,7 @@ export const en: Record<keyof typeof id, string> = {
   // form
   'form.title': 'Incident form',
   'form.no_record': 'Call without a record',
+  'form.record_away': 'The record cannot be loaded yet',
   'form.address_hint': 'Street, number, landmark, kelurahan…',
   'form.type_hint': 'Type a name or code…',
   'form.hazards_hint': 'Fire, live wires, animals, weapons…',

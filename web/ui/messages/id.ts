@@ -337,6 +337,7 @@ export const id = {
   // form
   'form.title': 'Formulir kejadian',
   'form.no_record': 'Panggilan tanpa catatan',
+  'form.record_away': 'Catatan belum bisa dimuat',
   'form.address_hint': 'Jalan, nomor, patokan, kelurahan…',
   'form.type_hint': 'Ketik jenis atau kode…',
   'form.hazards_hint': 'Api, arus listrik, hewan, senjata…',
