@@ -96,7 +96,7 @@ def account(
     async def work(settings: Settings) -> None:
         async with database(settings, _say), opened(settings.database) as connection:
             if first and await is_held(connection, role):
-                _say(f"there is a {role.replace('_', ' ')} already")
+                _say(f"somebody is {role.replace('_', ' ')} already; nothing to do")
                 return
             if password_file is None:
                 password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)

@@ -26,6 +26,7 @@ default_ulimits = []
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+tmp_dir = "{folder}/tmp"
 """
 _STORAGE: Final = """\
 [storage]
@@ -51,7 +52,7 @@ class Podman:
     def prepare(self) -> None:
         """Its configuration, and podman-compose in an environment of its own."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "containers.conf").write_text(_CONTAINERS)
+        (self.folder / "containers.conf").write_text(_CONTAINERS.format(folder=self.folder))
         (self.folder / "storage.conf").write_text(_STORAGE.format(folder=self.folder))
         if not self._tool.exists():
             _run([sys.executable, "-m", "venv", str(self.folder / "tools")])
@@ -166,7 +167,9 @@ class Podman:
             self.compose("down", "--volumes", "--timeout=5")
         finally:
             if not os.environ.get("DOCKER_TEST_KEEP"):
-                self("system", "reset", "--force")
+                self("rmi", "--all", "--force")
+                # podman keeps its storage mounted on itself, which `system reset` undoes, but not for us alone.
+                subprocess.run(["umount", self.folder / "storage/overlay"], stderr=subprocess.DEVNULL, check=False)
                 shutil.rmtree(self.folder)
 
 
