@@ -23,6 +23,8 @@ ALWAYS: Final = {
         "camera=(), display-capture=(), payment=(), usb=()"
     ),
 }
+# A worker lives under the policy that its own script came with, not under that of the page that started it.
+_RUNS: Final = frozenset({"text/html", "text/javascript", "application/javascript"})
 _NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -53,7 +55,7 @@ def put(response: web.StreamResponse, request: web.Request, doorplate: Doorplate
     """Add what is missing."""
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)
-    is_page = response.content_type == "text/html" and _HOST.match(request.host)
+    is_page = response.content_type in _RUNS and _HOST.match(request.host)
     csp = policy(request, doorplate, tiles_url) if is_page else _NOTHING
     response.headers.setdefault("Content-Security-Policy", csp)
     if is_https(request):
