@@ -64,11 +64,12 @@ async def chromium() -> AsyncIterator[Chromium]:
         yield running
 
 
-@pytest.fixture
-def town(centre: Centre, chromium: Chromium, request: pytest.FixtureRequest) -> Town:
+@pytest_asyncio.fixture(loop_scope="session")
+async def town(centre: Centre, chromium: Chromium, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     kept = _kept_of(request.node)
     shutil.rmtree(kept, ignore_errors=True)
-    return Town(centre, Chromium(chromium.browser, kept))
+    yield Town(centre, Chromium(chromium.browser, kept))
+    await centre.daemons_return()
 
 
 @pytest.fixture

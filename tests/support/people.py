@@ -1,5 +1,6 @@
 """The people of the stories, as far as a browser shows them: what they see, and what they press."""
 
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -7,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Error, Locator, Page, expect
 
 from tests.support.browser import DESK, PHONE, PICTURES, Chromium, until
 from tests.support.database import PASSWORD
@@ -414,9 +415,14 @@ class Town:
         async with self.chromium.window(login, size=DESK, dark=dark, base_url=self.centre.address) as window:
             await window.page.add_init_script(_STOPWATCH)
             desk = CallTaker(window.page, self.centre, login)
-            await desk.sign_in()
-            await desk.takes_a_seat()
-            yield desk
+            try:
+                await desk.sign_in()
+                await desk.takes_a_seat()
+                yield desk
+            except BaseException:
+                with contextlib.suppress(Error, AssertionError):
+                    await desk.do("DELETE", "/session/phone")
+                raise
             await desk.leaves()
 
     @asynccontextmanager

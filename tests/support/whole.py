@@ -35,6 +35,7 @@ class Centre:
     process: asyncio.subprocess.Process
     said: str = ""
     _numbers: int = field(default=0)
+    _asleep: bool = field(default=False)
 
     # -- its life
 
@@ -98,6 +99,7 @@ class Centre:
 
     async def daemons_die(self) -> None:
         """All three killed, and nobody there to start them again: the launcher is stopped too."""
+        self._asleep = True
         self.process.send_signal(signal.SIGSTOP)
         for pid in self._daemons():
             os.kill(pid, signal.SIGKILL)
@@ -109,6 +111,9 @@ class Centre:
 
     async def daemons_return(self) -> None:
         """The launcher wakes up, and does what it does when a daemon has died."""
+        if not self._asleep:
+            return
+        self._asleep = False
         heard = len(self.said)
         self.process.send_signal(signal.SIGCONT)
         for name in DAEMONS:
