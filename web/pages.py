@@ -15,6 +15,9 @@ _HASHED: Final = re.compile(r"-[A-Za-z0-9_-]{8,}\.[a-z0-9.]+$")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
+# Said here, because the policy that goes with a file depends on it before the file is opened.
+_TYPES: Final = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
 _NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Siaga 112</title>
 <p>The pages are not built. The telephone and the interface under /api/v1 work.
 To build the pages run <code>make setup</code>.
@@ -45,8 +48,8 @@ def _file(folder: Path, name: str) -> web.StreamResponse:
             return web.Response(text=_NOT_BUILT, status=503, content_type="text/html")
         raise web.HTTPNotFound
     headers = {"Cache-Control": _FOR_EVER if _HASHED.search(path.name) else _ASK_AGAIN}
-    if path.suffix == ".html":
-        headers["Content-Type"] = "text/html; charset=utf-8"
+    if path.suffix in _TYPES:
+        headers["Content-Type"] = _TYPES[path.suffix]
     # Also sends a .br or .gz that lies beside the file, and answers If-None-Match and ranges.
     return web.FileResponse(path, headers=headers)
 
