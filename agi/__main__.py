@@ -25,6 +25,7 @@ async def serve(settings: Settings) -> None:
         spool=settings.spool,
         ami=Address(settings.ami_port, settings.ami_secret()),
         agi_port=settings.agi_port,
+        outbound=tuple(trunk.name for trunk in settings.trunks if trunk.outbound),
     )
     telephone = asyncio.create_task(Telephone(wiring, place_of=city_map(settings).of).run())
     loop = asyncio.get_running_loop()

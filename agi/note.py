@@ -1,4 +1,6 @@
-"""The two lines Asterisk writes of each call before anybody else hears of it: that it rang, and that it ended.
+"""The lines Asterisk writes of each call before anybody else hears of it: that it rang, and that it ended.
+
+Of a caller who is rung back there is a third: what came of it.
 
 The same line goes into the spool and is what the FastAGI dialogue asks for, so there is one reader. It never refuses:
 a line that is cut or spoilt still says that somebody rang 112.
@@ -10,12 +12,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from geo.pidf import BadLocation, read_asterisk
 from geo.place import Place
 
 NUMBER: Final = re.compile(r"[0-9+*#]{1,64}")
 SEAT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+BACK: Final = re.compile(r"back-([0-9a-f-]{36})-([0-9]{1,9})")
 WHOLE: Final = "1"  # the value of `end`, the last word of a line that was written to its end
 
 
@@ -41,6 +45,16 @@ class Ends:
     answered_at: datetime | None
     seat: str | None
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What came of ringing a caller back. ``dial`` is Asterisk's word for it; ``wish`` says which wish it was."""
+
+    call: UUID
+    wish: int
+    at: datetime
+    dial: str
 
 
 def is_whole(line: str) -> bool:
@@ -73,6 +87,19 @@ def read_ends(line: str, *, uniqueid: str, at: datetime) -> Ends:
         seat=_matching(SEAT, words.get("seat")),
         cause=_matching(NUMBER, words.get("cause")) or "0",
     )
+
+
+def read_back(line: str, *, name: str, at: datetime) -> Back | None:
+    """What a line says of a call back; None when its file has a name that we never gave."""
+    named = BACK.fullmatch(name)
+    if named is None:
+        return None
+    words = _words(line)
+    try:
+        call = UUID(named[1])
+    except ValueError:
+        return None
+    return Back(call, int(named[2]), _moment(words.get("at")) or at, words.get("dial", ""))
 
 
 def moment(epoch: str | None) -> datetime | None:

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
+from agi.callback import Why
 from agi.heard import Answered, Census, Gone, Heard, Held, Resumed
 from agi.intake import PlaceOf, rang
-from agi.note import Ends, is_whole, read_ends, read_rings
+from agi.note import Ends, is_whole, read_back, read_ends, read_rings
 from callcenter import desk
 from callcenter.call import Rang
 from callcenter.ledger import Ledger
@@ -31,6 +32,8 @@ RIPE_S: Final = 3.0  # a call younger than this is still being taken by FastAGI
 LINE_LOST: Final = "line lost"
 TRIES: Final = 5
 LARGEST_BYTES: Final = 64 * 1024
+
+RESULT: Final = {"BUSY": Why.BUSY, "NOANSWER": Why.NO_ANSWER, "CANCEL": Why.GIVEN_UP, "": Why.GIVEN_UP}
 
 News: TypeAlias = Heard | Census | Rang
 
@@ -143,6 +146,10 @@ class Scribe:
             file = _read(path)
             if file is not None and (is_whole(file.text) or file.age_s(now) >= RIPE_S):
                 await self._or_park(path, self._import_ends(ledger, file.uniqueid))
+        for path in sorted(self.spool.glob("*.back")):
+            file = _read(path)
+            if file is not None and (is_whole(file.text) or file.age_s(now) >= RIPE_S):
+                await self._or_park(path, _import_back(ledger, file))
 
     async def _import_rings(self, ledger: Ledger, uniqueid: str) -> None:
         file = _read(self.spool / f"{uniqueid}.ring")
@@ -197,6 +204,18 @@ async def _end(ledger: Ledger, ends: Ends) -> None:
         await desk.call_abandoned(ledger, ends.uniqueid, at=ends.at)
     else:
         await desk.call_ended(ledger, ends.uniqueid, cause=ends.cause, at=ends.at)
+
+
+async def _import_back(ledger: Ledger, file: _File) -> None:
+    back = read_back(file.text, name=file.path.stem, at=file.written_at)
+    if back is None:
+        raise ValueError(file.path.name)
+    if back.dial == "ANSWER":
+        await desk.callback_reached(ledger, back.call, wish=back.wish, at=back.at)
+    else:
+        reason = RESULT.get(back.dial, Why.NOT_REACHED)
+        await desk.callback_failed(ledger, back.call, wish=back.wish, reason=reason, at=back.at)
+    file.path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> _File | None:

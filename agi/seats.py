@@ -7,7 +7,7 @@ to Asterisk is new, every seat is compared with what Asterisk was last told.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,11 +44,10 @@ class Seats:
         self._told.clear()
         self._changed.set()
 
-    async def follow(self, log_of_the_room: AsyncIterable[Sequence[Entry]]) -> None:
-        """Look again whenever the log speaks of a seat."""
-        async for batch in log_of_the_room:
-            if any(entry.kind == "seat" for entry in batch):
-                self._changed.set()
+    def notice(self, batch: Sequence[Entry]) -> None:
+        """Look again when the log speaks of a seat."""
+        if any(entry.kind == "seat" for entry in batch):
+            self._changed.set()
 
     async def run(self, pool: Pool) -> None:
         """For ever: tell Asterisk what has changed."""

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from agi.callback import Callbacks
 from agi.heard import Gone, census, conversations, hear
 from agi.intake import Dialogue, PlaceOf, take
 from agi.link import Address, Link
@@ -21,7 +22,7 @@ from agi.server import Server
 from callcenter import desk
 from callcenter.bell import Bell
 from callcenter.call import Rang, Taken
-from callcenter.follow import Follower
+from callcenter.follow import Entry, Follower
 from callcenter.ledger import Ledger
 from callcenter.store import AWAY, Pool, open_pool
 
@@ -40,6 +41,7 @@ class Wiring:
     ami: Address
     agi_port: int
     agi_host: str = "127.0.0.1"
+    outbound: tuple[str, ...] = ()  # the trunks that take calls of ours
 
 
 class Telephone:
@@ -52,6 +54,7 @@ class Telephone:
         self._scribe = Scribe(wiring.spool, place_of=place_of)
         self._link = Link(wiring.ami, heard=self._hear)
         self._seats = Seats(self._link)
+        self._callbacks = Callbacks(self._link, spool=wiring.spool, outbound=wiring.outbound)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -73,11 +76,17 @@ class Telephone:
                 tasks.create_task(bell.tend(pool))
                 tasks.create_task(self._scribe.run(ledger))
                 tasks.create_task(self._seats.run(pool))
-                tasks.create_task(self._seats.follow(Follower(pool, bell)))
+                tasks.create_task(self._callbacks.run(ledger))
+                tasks.create_task(self._follow(Follower(pool, bell)))
                 tasks.create_task(self._link.run(self._catch_up))
         finally:
             # Off the loop: a call in hand may be waiting for the loop to commit it.
             await asyncio.to_thread(server.close)
+
+    async def _follow(self, log_of_the_room: AsyncIterable[Sequence[Entry]]) -> None:
+        async for batch in log_of_the_room:
+            self._seats.notice(batch)
+            self._callbacks.notice(batch)
 
     def _begin(self, env: Mapping[str, str]) -> Dialogue:
         return take(env, now=datetime.now(UTC), place_of=self._place_of)
@@ -114,6 +123,7 @@ class Telephone:
         return None
 
     def _hear(self, event: Fields) -> None:
+        self._callbacks.hear(event)
         news = hear(event, now=datetime.now(UTC))
         if isinstance(news, Gone):
             # How it ended is in the spool, whether it was heard or not: one way of writing it down.

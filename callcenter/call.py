@@ -123,13 +123,25 @@ class CallbackWished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackPlaced(Event):
+    """Asterisk is told to ring this seat, and then the caller. It is told once a wish."""
+
+    seat: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackReached(Event):
-    """The abandoned caller was rung back and spoke to us."""
+    """The abandoned caller was rung back and picked up."""
+
+    seat: str | None = None
+    call_taker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackFailed(Event):
-    """The abandoned caller did not answer when rung back."""
+    """The abandoned caller could not be rung back, and why: a word that the screen has a sentence for."""
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +175,7 @@ NEXT: dict[tuple[Status, type[Event]], Status] = {
     (Status.HELD, CallEnded): Status.ENDED,
     (Status.ABANDONED, CallbackWished): Status.CALLBACK,
     (Status.UNREACHABLE, CallbackWished): Status.CALLBACK,
+    (Status.CALLBACK, CallbackPlaced): Status.CALLBACK,
     (Status.CALLBACK, CallbackReached): Status.REACHED,
     (Status.CALLBACK, CallbackFailed): Status.UNREACHABLE,
 }
@@ -239,6 +252,13 @@ def evolve(call: Call | None, event: Event) -> Call:
             return replace(call, status=NEXT[call.status, CallEnded], ended_at=event.at, cause=event.cause)
         case CallAbandoned():
             return replace(call, status=NEXT[call.status, CallAbandoned], ended_at=event.at)
+        case CallbackWished():
+            return replace(call, status=NEXT[call.status, CallbackWished], cause=None)
+        case CallbackReached():
+            reached = replace(call, seat=event.seat, call_taker=event.call_taker)
+            return replace(reached, status=NEXT[call.status, CallbackReached])
+        case CallbackFailed():
+            return replace(call, status=NEXT[call.status, CallbackFailed], cause=event.reason or None)
         case _:
             return replace(call, status=NEXT[call.status, type(event)])
 
@@ -257,6 +277,7 @@ EVENTS: Sequence[type[Event]] = (
     CallClassified,
     CallMoved,
     CallbackWished,
+    CallbackPlaced,
     CallbackReached,
     CallbackFailed,
 )

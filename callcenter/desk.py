@@ -116,6 +116,63 @@ async def call_back(book: Book, id_: UUID, *, now: datetime) -> None:
     book.record(CALLS, id_, state, call.wish_callback(state, now=now))
 
 
+async def callback_placed(ledger: Ledger, id_: UUID, *, wish: int, seat_name: str, at: datetime) -> bool:
+    """Whether the wish is now the asker's to carry out: the record says so to one asker, once.
+
+    A wish is named by the version that it gave the call, so that late news of one does not end the next.
+    """
+    async with ledger.book(by="agi") as book:
+        state = await book.lock(CALLS, id_)
+        wished, placed = await _last_wish(book, id_)
+        if wished != wish or placed > wish:
+            return False
+        news = call.hear(state, call.CallbackPlaced(at, seat_name))
+        book.record(CALLS, id_, state, news)
+        return bool(news)
+
+
+async def callback_reached(ledger: Ledger, id_: UUID, *, wish: int, at: datetime) -> None:
+    """The caller picked up: the call, and the incident, are the call-taker's at the seat."""
+    async with ledger.book(by="agi") as book:
+        state = await book.lock(CALLS, id_)
+        if (await _last_wish(book, id_))[0] != wish:
+            return
+        connection = await book.connection()
+        seat_row = await connection.fetchrow(
+            """SELECT placed.data ->> 'seat' AS name, seat.account
+               FROM log placed LEFT JOIN seat ON seat.name = placed.data ->> 'seat'
+               WHERE placed.kind = 'call' AND placed.subject = $1 AND placed.type = 'CallbackPlaced'
+               ORDER BY placed.version DESC LIMIT 1""",
+            id_,
+        )
+        name, account = (seat_row["name"], seat_row["account"]) if seat_row else (None, None)
+        reached = call.hear(state, call.CallbackReached(at, name, account))
+        book.record(CALLS, id_, state, reached)
+        if reached and account is not None:
+            held = await book.lock(INCIDENTS, state.incident)
+            book.record(INCIDENTS, state.incident, held, incident.take(held, account, now=at))
+
+
+async def callback_failed(ledger: Ledger, id_: UUID, *, wish: int, reason: str, at: datetime) -> None:
+    """Nobody spoke to the caller; the desk can wish again."""
+    async with ledger.book(by="agi") as book:
+        state = await book.lock(CALLS, id_)
+        if (await _last_wish(book, id_))[0] == wish:
+            book.record(CALLS, id_, state, call.hear(state, call.CallbackFailed(at, reason)))
+
+
+async def _last_wish(book: Book, id_: UUID) -> tuple[int, int]:
+    """The versions of the last wish for a call back, and of the last one that was placed; 0 for none."""
+    connection = await book.connection()
+    row = await connection.fetchrow(
+        """SELECT coalesce(max(version) FILTER (WHERE type = 'CallbackWished'), 0) AS wished,
+                  coalesce(max(version) FILTER (WHERE type = 'CallbackPlaced'), 0) AS placed
+           FROM log WHERE kind = 'call' AND subject = $1""",
+        id_,
+    )
+    return (row["wished"], row["placed"]) if row else (0, 0)
+
+
 # ------------------------------------------------------------------ the desk --
 
 CLASS_OF: dict[Outcome, CallClass] = {

@@ -206,7 +206,9 @@ def exchange(settings: Settings) -> Exchange:
         ami_port=settings.ami_port,
         rtp_start=settings.rtp_start,
         rtp_end=settings.rtp_end,
-        trunks=tuple(pbx.Trunk(trunk.name, trunk.match, trunk.area or "") for trunk in settings.trunks),
+        trunks=tuple(
+            pbx.Trunk(trunk.name, trunk.match, trunk.area or "", trunk.outbound or "") for trunk in settings.trunks
+        ),
         seats=settings.seats,
         fallback_phones=settings.fallback_phones,
     )

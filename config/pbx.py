@@ -31,6 +31,7 @@ REALM: Final = "siaga112"  # a seat's password digest is MD5(seat:REALM:password
 OLDEST: Final = 20
 GUARD_S: Final = 2  # what a hung FastAGI server may cost a caller
 DESK_PENALTY: Final = 10
+BACK_S: Final = 45  # how long an abandoned caller's phone rings when we ring back
 LONGEST_SOCKET: Final = 107
 MODULES: Final[tuple[str, ...]] = (
     *("res_timing_timerfd", "res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_pjproject"),
@@ -70,11 +71,12 @@ class Pbx:
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A line from the telephone network: who may send calls on it, and which area it serves."""
+    """A line from the telephone network: who may send calls on it, which area it serves, and whom we call back by."""
 
     name: str
     match: tuple[str, ...]
     area: str = ""
+    outbound: str = ""  # host or host:port; empty means that nobody can be rung back by it
 
 
 DEMO_TRUNK: Final = Trunk("demo", ("127.0.0.1",))
@@ -233,6 +235,7 @@ def _values(exchange: Exchange, pbx: Pbx) -> dict[str, str]:
         "spool": str(exchange.spool.absolute()),
         "guard_s": str(GUARD_S),
         "looks": str(GUARD_S * 50),
+        "back_s": str(BACK_S),
         "desk_penalty": str(DESK_PENALTY),
         "external": _external(exchange.public_host),
         "loads": _lines(f"load = {name}.so" for name in MODULES if name not in absent),
@@ -254,6 +257,14 @@ def _lines(lines: Iterable[str]) -> str:
 
 def _trunk(trunk: Trunk) -> str:
     matches = _lines(f"match = {match}" for match in trunk.match)
+    out = f"""
+
+[out-{trunk.name}](out)
+aors = out-{trunk.name}
+
+[out-{trunk.name}]
+type = aor
+contact = sip:{trunk.outbound}"""
     return f"""
 [trunk-{trunk.name}](trunk)
 set_var = TRUNK={trunk.name}
@@ -261,7 +272,7 @@ set_var = TRUNK={trunk.name}
 [trunk-{trunk.name}-addresses]
 type = identify
 endpoint = trunk-{trunk.name}
-{matches}"""
+{matches}{out if trunk.outbound else ""}"""
 
 
 def _seat(seat: str) -> str:
@@ -306,6 +317,7 @@ def _refuse_oddities(exchange: Exchange) -> None:
         ("the SIP host", exchange.sip_host or exchange.host, r"[\w.:-]+"),
         *(("a trunk's name", trunk.name, r"[\w-]+") for trunk in exchange.trunks),
         *(("a trunk's address", match, r"[\w.:/-]+") for trunk in exchange.trunks for match in trunk.match),
+        *(("a trunk's way out", t.outbound, r"[\w.:\[\]-]+") for t in exchange.trunks if t.outbound),
         *(("a desk phone", uri, r"sips?:[\w.+@:;=~-]+") for uri in exchange.fallback_phones),
         *([("the public host", exchange.public_host, r"[\w.:-]+")] if exchange.public_host else []),
     ):

@@ -24,13 +24,17 @@ class SettingsError(Exception):
 
 
 class Trunk(BaseModel):
-    """A line from the telephone network, known by the addresses it calls from, and the area its callers are in."""
+    """A line from the telephone network, known by the addresses it calls from, and the area its callers are in.
+
+    ``outbound`` is the host, or host:port, that takes our calls: abandoned callers are rung back by it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     match: tuple[str, ...] = Field(min_length=1)
     area: str | None = None
+    outbound: str | None = Field(default=None, pattern=r"^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$")
 
     @field_validator("match", mode="before")
     @classmethod
@@ -66,7 +70,7 @@ class Settings(BaseSettings):
     rtp_start: Port = 20000
     rtp_end: Port = 20499
 
-    trunks: tuple[Trunk, ...] = (Trunk(name="demo", match=("127.0.0.1",)),)
+    trunks: tuple[Trunk, ...] = (Trunk(name="demo", match=("127.0.0.1",), outbound="127.0.0.1:5090"),)
     seats: int = Field(default=8, ge=1, le=200)
     fallback_phones: tuple[str, ...] = ()
 

@@ -280,6 +280,12 @@ class Suggestions(TypedDict):
     missing: list[str]
 
 
+class CallAnswer(TypedDict):
+    """The call as it is now."""
+
+    call: CallRow
+
+
 class MissionAnswer(TypedDict):
     """The mission as it is now."""
 

@@ -74,6 +74,7 @@ incident.close        yes        yes        yes        -    -       -      -    
 incident.cancel       yes        yes        yes        -    -       -      -       -
 incident.reopen       own        yes        yes        -    -       -      -       -
 incident.merge        yes        yes        yes        -    -       -      -       -
+call.callback         yes        yes        yes        -    -       -      -       -
 mission.withdraw      -          yes        yes        -    -       -      -       -
 mission.resend        -          yes        yes        -    -       -      -       -
 mission.record        -          yes        yes        -    -       -      -       -

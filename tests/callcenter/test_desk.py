@@ -63,6 +63,43 @@ async def test_an_abandoned_caller_can_be_rung_back(ledger: Ledger, pool: Pool) 
     assert await status(pool, "call", taken.call) == "callback"
 
 
+async def test_a_wish_is_given_to_one_asker_and_only_once(ledger: Ledger, pool: Pool) -> None:
+    taken = await call_from(ledger)
+    await desk.call_abandoned(ledger, await uniqueid(pool, taken), at=LATER)
+    async with ledger.book(by="sari") as book:
+        await desk.call_back(book, taken.call, now=LATER)
+    wish = await version(pool, taken)
+    asked = [desk.callback_placed(ledger, taken.call, wish=wish, seat_name="seat-01", at=LATER) for _ in range(5)]
+    assert sorted(await asyncio.gather(*asked)) == [False] * 4 + [True]
+    assert (await story(ledger, "call", taken.call))[2:] == ["CallbackWished", "CallbackPlaced"]
+
+
+async def test_late_news_of_one_wish_does_not_end_the_next(ledger: Ledger, pool: Pool) -> None:
+    taken = await call_from(ledger)
+    await desk.call_abandoned(ledger, await uniqueid(pool, taken), at=LATER)
+    wishes: list[int] = []
+    for _ in range(2):
+        async with ledger.book(by="sari") as book:
+            await desk.call_back(book, taken.call, now=LATER)
+        wishes.append(await version(pool, taken))
+        assert await desk.callback_placed(ledger, taken.call, wish=wishes[-1], seat_name="seat-01", at=LATER)
+        if len(wishes) == 1:
+            await desk.callback_failed(ledger, taken.call, wish=wishes[0], reason="busy", at=LATER)
+            assert await pool.fetchval("SELECT cause FROM call") == "busy"
+    await desk.callback_reached(ledger, taken.call, wish=wishes[0], at=LATER)
+    await desk.callback_failed(ledger, taken.call, wish=wishes[0], reason="no_answer", at=LATER)
+    assert await status(pool, "call", taken.call) == "callback"
+    await desk.callback_reached(ledger, taken.call, wish=wishes[1], at=LATER)
+    row = await pool.fetchrow("SELECT status, seat, cause FROM call")
+    assert row is not None
+    assert tuple(row) == ("reached", "seat-01", None)
+
+
+async def version(pool: Pool, taken: Taken) -> int:
+    found: int = await pool.fetchval("SELECT version FROM call WHERE id = $1", taken.call)
+    return found
+
+
 async def test_a_caller_without_a_number_cannot_be_rung_back(ledger: Ledger, pool: Pool) -> None:
     taken = await call_from(ledger, ani=None)
     await desk.call_abandoned(ledger, await uniqueid(pool, taken), at=LATER)

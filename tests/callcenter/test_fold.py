@@ -45,8 +45,9 @@ CALL_WISHES: list[Calls] = [
     lambda state: call.classify(state, CallClass.GHOST, now=NOON),
     lambda state: call.move(state, OTHER, now=NOON),
     lambda state: call.wish_callback(state, now=NOON),
-    lambda state: call.hear(state, call.CallbackReached(NOON)),
-    lambda state: call.hear(state, call.CallbackFailed(NOON)),
+    lambda state: call.hear(state, call.CallbackPlaced(NOON, "seat-01")),
+    lambda state: call.hear(state, call.CallbackReached(NOON, "seat-01", "sari")),
+    lambda state: call.hear(state, call.CallbackFailed(NOON, "busy")),
 ]
 Reports = Callable[[report.Report], Sequence[Event]]
 REPORT_WISHES: list[Reports] = [

@@ -18,7 +18,7 @@ def _nothing_said_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_without_a_word_from_the_operator_everything_has_a_value() -> None:
     settings = load()
     assert (settings.city, settings.http_port, settings.dsn) == ("tangerang", 8112, None)
-    assert settings.trunks == (Trunk(name="demo", match=("127.0.0.1",)),)
+    assert settings.trunks == (Trunk(name="demo", match=("127.0.0.1",), outbound="127.0.0.1:5090"),)
 
 
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import signal
 import socket
@@ -92,6 +93,7 @@ class Agi:
     """Our daemon, as it runs for real: a process that can be killed, stopped and started again."""
 
     def __init__(self, settings: Exchange, dsn: str, *, log: Path) -> None:
+        ways_out = [{"name": t.name, "match": t.match, "outbound": t.outbound or None} for t in settings.trunks]
         self.log = log
         self.process: asyncio.subprocess.Process | None = None
         self._env = {
@@ -101,6 +103,7 @@ class Agi:
             "SIAGA_AGI_PORT": str(settings.agi_port),
             "SIAGA_AMI_PORT": str(settings.ami_port),
             "SIAGA_CONFIG": "/nonexistent",
+            "SIAGA_TRUNKS": json.dumps(ways_out),
         }
         self._port = settings.agi_port
         secret = settings.spool.parent / "ami.secret"

@@ -402,6 +402,23 @@ Content-Length: 0
 </scenario>
 """
 
+_REFUSES = """<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="a network that says no">
+  <recv request="INVITE"/>
+  <send retrans="500"><![CDATA[
+SIP/2.0 {status}
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]n[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+  <recv request="ACK"/>
+</scenario>
+"""
+
 _REINVITE = """
   <label id="{label}"/>
   <send retrans="500"><![CDATA[
@@ -610,6 +627,11 @@ def caller_scenario(*, number: str, dialled: str, media_port: int, name: str = "
     )
 
 
+def refuses(status: str) -> str:
+    """What SIPp does as a network that cannot reach whom we dial."""
+    return _REFUSES.format(status=status)
+
+
 @contextlib.asynccontextmanager
 async def call(
     folder: Path,
@@ -692,9 +714,15 @@ async def register(folder: Path, sip_port: int, user: str, password: str) -> str
 
 
 class WebPhone:
-    """The signalling half of a call-taker's browser: SIP over a websocket, enough to sign in."""
+    """The signalling half of a call-taker's browser: SIP over a websocket, enough to sign in and to pick up.
 
-    def __init__(self, line: ClientConnection, user: str, password: str) -> None:
+    It has no voice: Asterisk ends its calls after ``rtp_timeout``.
+    """
+
+    def __init__(self, line: ClientConnection, user: str, password: str, *, picks_up: bool = True) -> None:
+        self.picks_up = picks_up
+        self.invitations: list[Message] = []
+        self.said_goodbye = 0
         self._line = line
         self._user = user
         self._password = password
@@ -726,8 +754,30 @@ class WebPhone:
             if text.startswith("OPTIONS"):
                 kept = re.findall(r"^(?:Via|From|To|Call-ID|CSeq):.*\r\n", text, re.MULTILINE)
                 await self._line.send("SIP/2.0 200 OK\r\n" + "".join(kept) + "Content-Length: 0\r\n\r\n")
+            elif text.startswith("INVITE"):
+                self.invitations.append(Message(datetime.now(UTC), sent=False, text=text.replace("\r\n", "\n")))
+                await self._line.send(_reply("180 Ringing", text))
+                if self.picks_up:
+                    await self._line.send(_reply("200 OK", text, sdp=_webrtc_answer(text)))
+            elif text.startswith(("BYE", "CANCEL")):
+                self.said_goodbye += 1
+                await self._line.send(_reply("200 OK", text))
+                if text.startswith("CANCEL"):
+                    again = text.replace("CANCEL", "INVITE")
+                    await self._line.send(_reply("487 Request Terminated", again))
             elif text.startswith("SIP/2.0"):
                 self._answers.put_nowait(text)
+
+    async def hang_up(self) -> None:
+        """End the newest call."""
+        invitation = self.invitations[-1]
+        they = invitation.header("From")
+        await self._line.send(
+            f"BYE {(invitation.header('Contact') or '').strip('<>')} SIP/2.0\r\n"
+            f"Via: SIP/2.0/WS browser.invalid;branch=z9hG4bK{uuid.uuid4().hex}\r\n"
+            f"From: {invitation.header('To')};tag=seat\r\nTo: {they}\r\nCall-ID: {invitation.header('Call-ID')}\r\n"
+            "CSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
 
     def _authorization(self, challenge: str, nonce: str) -> str:
         realm_found = re.search(r'realm="([^"]+)"', challenge)
@@ -741,14 +791,39 @@ class WebPhone:
         )
 
 
+def _reply(status: str, request: str, *, sdp: str = "") -> str:
+    """An answer to a request of Asterisk's; its tag makes it one dialogue."""
+    kept = re.findall(r"^(?:Via|From|To|Call-ID|CSeq):.*\r\n", request, re.MULTILINE)
+    tagged = [h[:-2] + ";tag=seat\r\n" if h.startswith("To:") and ";tag=" not in h else h for h in kept]
+    body = (
+        f"Content-Type: application/sdp\r\nContent-Length: {len(sdp)}\r\n\r\n{sdp}"
+        if sdp
+        else "Content-Length: 0\r\n\r\n"
+    )
+    return f"SIP/2.0 {status}\r\n{''.join(tagged)}Contact: <sip:seat@browser.invalid;transport=ws>\r\n{body}"
+
+
+def _webrtc_answer(offer: str) -> str:
+    """What a browser says to an offer, as far as Asterisk looks at it before there is sound."""
+    mid = re.search(r"^a=mid:(\S+)", offer, re.MULTILINE)
+    name = mid[1] if mid else "0"
+    fingerprint = ":".join(["AB"] * 32)
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {LOCAL}\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {name}\r\n"
+        f"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 {LOCAL}\r\na=rtpmap:0 PCMU/8000\r\na=mid:{name}\r\n"
+        f"a=ice-ufrag:seat\r\na=ice-pwd:{'s' * 22}\r\na=candidate:1 1 udp 2130706431 {LOCAL} 9 typ host\r\n"
+        f"a=fingerprint:sha-256 {fingerprint}\r\na=setup:active\r\na=rtcp-mux\r\na=sendrecv\r\n"
+    )
+
+
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 @contextlib.asynccontextmanager
-async def web_phone(ws_port: int, user: str, password: str) -> AsyncIterator[WebPhone]:
+async def web_phone(ws_port: int, user: str, password: str, *, picks_up: bool = True) -> AsyncIterator[WebPhone]:
     async with connect(f"ws://{LOCAL}:{ws_port}/ws", subprotocols=[Subprotocol("sip")], compression=None) as line:
-        phone = WebPhone(line, user, password)
+        phone = WebPhone(line, user, password, picks_up=picks_up)
         living = asyncio.create_task(phone.live())
         try:
             yield phone
