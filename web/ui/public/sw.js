@@ -39,6 +39,11 @@ async function keptOrFresh(request) {
   return (await cache.match(request)) ?? freshOrKept(request);
 }
 
+self.addEventListener('message', (event) => {
+  const files = event.data.filter((name) => new URL(name).pathname.startsWith('/assets/'));
+  event.waitUntil(Promise.allSettled(files.map((name) => keptOrFresh(new Request(name)))));
+});
+
 self.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);

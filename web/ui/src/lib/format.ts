@@ -68,6 +68,7 @@ export function age(seconds: number | null | undefined): string {
 
 export function distance(metres: number | null | undefined): string {
   if (metres === null || metres === undefined) return '–';
+  if (metres < 100) return `${Math.round(metres)} m`;
   if (metres < 1000) return `${Math.round(metres / 10) * 10} m`;
   const km = (metres / 1000).toFixed(1);
   return `${speaking.language === 'id' ? km.replace('.', ',') : km} km`;

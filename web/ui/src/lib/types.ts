@@ -144,6 +144,8 @@ export interface Call {
   rang_at: string;
   answered_at: string | null;
   ended_at: string | null;
+  /** Of a caller who was not reached when rung back: why. */
+  cause: string | null;
   class: string | null;
 }
 
