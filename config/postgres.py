@@ -40,6 +40,9 @@ SETTINGS: Final[dict[str, str]] = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %d ",
     "log_min_duration_statement": "500ms",
+    # A slow or refused statement is logged without its values and rows: they hold callers' numbers.
+    "log_parameter_max_length": "0",
+    "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
 IN_A_HURRY: Final[dict[str, str]] = {"fsync": "off", "full_page_writes": "off"}  # tests that may lose everything

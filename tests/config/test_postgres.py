@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -21,6 +22,20 @@ async def test_it_answers_keeps_what_was_committed_and_is_careful(server: Server
     await connection.close()
     assert said == ["on", "on", "", "UTF8", "UTC"]
     assert [row["word"] for row in words] == ["B", "a", "z", "é"]
+
+
+async def test_its_log_holds_no_callers_number(server: Server) -> None:
+    connection = await asyncpg.connect(server.dsn(), server_settings={"log_min_duration_statement": "0"})
+    await connection.execute("CREATE TABLE called (ani text UNIQUE, CHECK (ani <> '0899'))")
+    for number in ("081234567890", "081234567890", "0899"):
+        with suppress(asyncpg.IntegrityConstraintViolationError):
+            await connection.execute("INSERT INTO called VALUES ($1)", number)
+    await connection.close()
+    said = (server.folder / "postgres.log").read_text()
+    assert "INSERT INTO called" in said
+    assert "violates check constraint" in said
+    assert "0812" not in said
+    assert "(0899)" not in said
 
 
 async def test_nobody_else_may_reach_its_socket(server: Server) -> None:
