@@ -77,7 +77,8 @@ class Console:
         """Have it sent soon; a console that does not keep up is told to come back."""
         if self.closing is not None:
             return
-        if self.waiting_bytes + len(frame) > ROOM_BYTES:
+        # A frame larger than the room still goes to a console that has kept up: it is not the one that is slow.
+        if self.waiting and self.waiting_bytes + len(frame) > ROOM_BYTES:
             self.close(TOO_SLOW, "too slow; come back with your cursor")
             return
         self.waiting.append(frame)

@@ -331,6 +331,15 @@ async def test_a_console_that_reads_nothing_is_dropped_and_its_memory_is_bounded
     assert len(console.waiting) == 0
 
 
+async def test_a_frame_larger_than_the_room_reaches_a_console_that_keeps_up(visit: Visit, desk: Desk) -> None:
+    socket = await (await visit("sari")).follow()
+    await frame(socket, "snapshot")
+    console: Console = next(iter(desk.live._consoles))
+    console.put(b'{"type":"large","of":"%b"}' % (b"x" * ROOM_BYTES))
+    assert len((await frame(socket, "large"))["of"]) == ROOM_BYTES
+    assert console.closing is None
+
+
 async def stuck(*_: object, **__: object) -> None:
     await asyncio.Event().wait()
 
