@@ -48,12 +48,14 @@ async def test_every_look_at_a_caller_is_written_down(visit: Visit, ledger: Ledg
     sari, ratna = await visit("sari"), await visit("ratna")
     (await sari.get(f"/incidents/{incident}")).ok()
     (await sari.get(f"/incidents/{incident}/timeline")).ok()
+    (await sari.get(f"/incidents/{incident}/duplicates")).ok()
     (await sari.get("/incidents?q=0812")).ok()
     (await sari.get("/board")).ok()
     looks = (await ratna.get("/accesses")).ok()["accesses"]
     assert [(one["account"], one["action"], one["subject"]) for one in reversed(looks)] == [
         ("sari", "incident.read", str(incident)),
         ("sari", "incident.read", str(incident)),
+        ("sari", "incident.suggest", str(incident)),
         ("sari", "incident.read", None),
         ("sari", "board.read", None),
     ]

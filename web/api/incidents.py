@@ -164,6 +164,7 @@ async def read_timeline(desk: Desk, ask: Ask[After]) -> Timeline:
 async def find_duplicates(desk: Desk, ask: Ask[Nothing]) -> Duplicates:
     """Incidents that may be the same one, the likeliest first."""
     row = await _seen(desk, ask)
+    await desk.looked(ask, ask.id)
     to = redact.rendering_for(ask.who, ask.scope)
     return Duplicates(duplicates=await _duplicates(desk, row, to))
 
