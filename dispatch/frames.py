@@ -193,10 +193,6 @@ class Not(_Frame):
     message: str
 
 
-Said: TypeAlias = Annotated[Welcome | Told | Beat | Ok | Not, Field(discriminator="type")]
-SAID: TypeAdapter[Welcome | Told | Beat | Ok | Not] = TypeAdapter(Said)
-
-
 class Unreadable(Refused):
     """A frame that says nothing we know. ``re`` is its id, when it has one."""
 

@@ -26,7 +26,6 @@ __all__ = ["build"]
 log = logging.getLogger(__name__)
 
 BODY_BYTES: Final = 64 * 1024
-REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 # As aiohttp names it.
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -15,7 +15,6 @@ SESSION_ENDED: Final = 4403
 TOO_SLOW: Final = 4408
 START_ANEW: Final = 4409
 BAD_FRAME: Final = 4413
-GOING: Final = 1001
 TRY_LATER: Final = 1013
 
 
