@@ -48,5 +48,11 @@ async def open_pool(dsn: str, *, size: int = 10, least: int = 1, answer_s: float
         max_inactive_connection_lifetime=300,
         init=_speak_json,
         reset=_leave_as_it_is,
-        server_settings={"application_name": name, "timezone": "UTC", "synchronous_commit": "on"},
+        server_settings={
+            "application_name": name,
+            "timezone": "UTC",
+            "synchronous_commit": "on",
+            # Also on a server of the operator's own: who hangs in a transaction must not hold up everybody's push.
+            "idle_in_transaction_session_timeout": "30s",
+        },
     )
