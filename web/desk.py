@@ -47,6 +47,9 @@ class City:
         return at.astimezone(self.zone)
 
 
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
+
+
 @dataclass(frozen=True, slots=True)
 class Doorplate:
     """Under which names and ports browsers find our other doors."""
@@ -63,6 +66,13 @@ class Doorplate:
         """Whether a page of this origin is one of our pages, as the browser or the proxy before us names us."""
         parts = urlsplit(origin)
         return parts.netloc == request.host or (self.public_host is not None and parts.hostname == self.public_host)
+
+    def peer(self, request: web.Request) -> str:
+        """The address that asks: the last one our own proxy saw, when we are behind one."""
+        if self.public_host is not None and request.remote in _THIS_MACHINE:
+            # The last entry is the proxy's own word; those before it are the stranger's.
+            return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or "proxy"
+        return request.remote or ""
 
     def push_url(self, request: web.Request) -> str:
         """The responders' socket."""

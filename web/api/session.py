@@ -27,7 +27,7 @@ HOMES = {
 @route("POST", "/session", action="session.open", said=SignIn, answer=Me)
 async def sign_in(desk: Desk, ask: Ask[SignIn]) -> Done:
     """Sign in."""
-    peer = ask.http.remote or ""
+    peer = desk.doorplate.peer(ask.http)
     signed_in = await desk.doors.sign_in(ask.said.login, ask.said.password, peer=peer)
     old = await desk.doors.session_of(ask.http)
     if old.hash:
