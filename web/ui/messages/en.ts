@@ -150,7 +150,7 @@ export const en: Record<keyof typeof id, string> = {
   'outcome.handled': 'Handled',
   'outcome.information': 'Information',
   'outcome.prank': 'Prank',
-  'outcome.ghost': 'Ghost call',
+  'outcome.ghost': 'Ghost',
   'outcome.test': 'Test',
   'outcome.gone_on_arrival': 'Gone on arrival',
   'outcome.false_alarm': 'False alarm',
