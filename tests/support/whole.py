@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -33,6 +34,7 @@ class Centre:
     folder: Path
     environment: dict[str, str]
     process: asyncio.subprocess.Process
+    outside_port: int  # where the telephone network takes our calls
     said: str = ""
     _numbers: int = field(default=0)
     _asleep: bool = field(default=False)
@@ -50,8 +52,11 @@ class Centre:
             "offer_realert_s": REALERT_S,
             "offer_expire_s": EXPIRE_S,
         }
-        settings = load(state=folder / "state", **given)
+        outside = sip.free_port()
+        trunks = [{"name": "demo", "match": ["127.0.0.1"], "outbound": f"127.0.0.1:{outside}"}]
+        settings = load(state=folder / "state", trunks=trunks, **given)
         environment = {f"SIAGA_{name.upper()}": str(value) for name, value in given.items()}
+        environment["SIAGA_TRUNKS"] = json.dumps(trunks)
         environment |= {"SIAGA_STATE": str(settings.state), "SIAGA_CONFIG": "/nonexistent", "PYTHONUNBUFFERED": "1"}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "config.cli", "run"),
@@ -62,7 +67,7 @@ class Centre:
             stderr=asyncio.subprocess.STDOUT,
             preexec_fn=die_with_parent,
         )
-        return cls(settings, folder, environment, process)
+        return cls(settings, folder, environment, process, outside)
 
     async def listen(self) -> None:
         """Read what it prints to its end, so that it never waits for a reader."""
