@@ -8,7 +8,7 @@ export const id = {
   show: 'Lihat laporan',
   looking: 'Mencari…',
   wrong: 'Nomor atau kode tidak cocok. Periksa lagi, atau tanyakan ke 112.',
-  away: 'Server tidak menjawab. Coba lagi sebentar.',
+  away: 'Server tidak menjawab. Coba beberapa saat lagi.',
   slow: 'Terlalu banyak percobaan. Tunggu sebentar.',
   both: 'Isi nomor laporan dan kode.',
   status: 'Status',
