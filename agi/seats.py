@@ -5,6 +5,7 @@ to Asterisk is new, every seat is compared with what Asterisk was last told.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ QUEUE: Final = "112"
 REALM: Final = "siaga112"  # callcenter.desk.SIP_REALM, config.pbx.REALM
 FAMILY: Final = "ps_auths/auth"
 RETRY_S: Final = 0.5
+LOOK_S: Final = 5.0  # the floor, should the log be read late
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Seats:
         """For ever: tell Asterisk what has changed."""
         self._changed.set()
         while True:
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), LOOK_S)
             self._changed.clear()
             try:
                 await self._tell(await wanted(pool))

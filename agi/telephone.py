@@ -22,7 +22,7 @@ from agi.server import Server
 from callcenter import desk
 from callcenter.bell import Bell
 from callcenter.call import Rang, Taken
-from callcenter.follow import Entry, Follower
+from callcenter.follow import Entry, Follower, head
 from callcenter.ledger import Ledger
 from callcenter.store import AWAY, Pool, open_pool
 
@@ -72,12 +72,14 @@ class Telephone:
         try:
             async with _pool(self._wiring.dsn) as pool, asyncio.TaskGroup() as tasks:
                 bell = Bell()
+                # From before the first look at the rows: what changes in between is in the log that is followed.
+                cursor = await _now(pool)
                 ledger = self._ledger = Ledger(pool, bell)
                 tasks.create_task(bell.tend(pool))
                 tasks.create_task(self._scribe.run(ledger))
                 tasks.create_task(self._seats.run(pool))
                 tasks.create_task(self._callbacks.run(ledger))
-                tasks.create_task(self._follow(Follower(pool, bell)))
+                tasks.create_task(self._follow(Follower(pool, bell, cursor=cursor)))
                 tasks.create_task(self._link.run(self._catch_up))
         finally:
             # Off the loop: a call in hand may be waiting for the loop to commit it.
@@ -155,6 +157,16 @@ async def _pool(dsn: str) -> AsyncIterator[Pool]:
         yield pool
     finally:
         pool.terminate()
+
+
+async def _now(pool: Pool) -> str:
+    """The end of the log, as soon as PostgreSQL says where that is."""
+    while True:
+        try:
+            return await head(pool)
+        except AWAY as error:
+            log.warning("PostgreSQL is away", extra={"error": type(error).__name__})
+            await asyncio.sleep(RETRY_S)
 
 
 def _on(loop: asyncio.AbstractEventLoop, scribe: Scribe, rang: Rang) -> None:

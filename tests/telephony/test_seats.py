@@ -41,10 +41,20 @@ async def registers(room: Room, seat: str, password: str) -> str:
     return (await sip.register(room.folder, room.exchange.sip_port, seat, password)).removeprefix("SIP/2.0 ")
 
 
-async def is_paused(exchange: Exchange, seat: str) -> bool:
+FREE, AWAY = "1", "5"  # device states, as the queue numbers them
+
+
+async def member(exchange: Exchange, seat: str) -> str:
     said = await ami(exchange, "Action: QueueStatus\r\nQueue: 112")
-    member = next(block for block in said.split("\r\n\r\n") if f"Name: {seat}\r\n" in block)
-    return "Paused: 1" in member
+    return next(block for block in said.split("\r\n\r\n") if f"Name: {seat}\r\n" in block)
+
+
+async def is_paused(exchange: Exchange, seat: str) -> bool:
+    return "Paused: 1" in await member(exchange, seat)
+
+
+async def is_(state: str, exchange: Exchange, seat: str) -> bool:
+    return f"\r\nStatus: {state}\r\n" in await member(exchange, seat)
 
 
 async def test_a_session_password_works_from_the_moment_it_is_given(room: Room, agi: Agi, ledger: Ledger) -> None:
@@ -122,20 +132,15 @@ async def test_a_browser_that_goes_away_is_not_rung_any_more(room: Room, agi: Ag
     key = await sits_down(ledger, "sari")
     await is_ready(ledger, "sari", ready=True)
 
-    async def device(state: str) -> bool:
-        said = await ami(room.exchange, "Action: QueueStatus\r\nQueue: 112")
-        member = next(block for block in said.split("\r\n\r\n") if f"Name: {key.seat}\r\n" in block)
-        return f"\r\nStatus: {state}\r\n" in member
-
     async def signs_in() -> bool:
         async with sip.web_phone(room.exchange.ws_port, key.seat, key.password) as phone:
             if await phone.register() != "SIP/2.0 200 OK":
                 return False
-            assert await eventually(lambda: device("1"))  # not in use: it would be rung
+            assert await eventually(lambda: is_(FREE, room.exchange, key.seat))  # it would be rung
             return True
 
     assert await eventually(signs_in)
-    assert await eventually(lambda: device("5"))  # unavailable
+    assert await eventually(lambda: is_(AWAY, room.exchange, key.seat))
     async with sip.web_phone(room.exchange.ws_port, key.seat, "a guess") as stranger:
         assert await stranger.register() == "SIP/2.0 401 Unauthorized"
     async with room.call() as caller:
@@ -148,12 +153,14 @@ async def test_a_seat_that_does_not_answer_gives_the_call_to_a_desk_phone(room: 
     key = await sits_down(ledger, "sari")
     await is_ready(ledger, "sari", ready=True)
     async with sip.web_phone(room.exchange.ws_port, key.seat, key.password) as phone:
+        phone.picks_up = False
 
         async def signs_in() -> bool:
             return await phone.register() == "SIP/2.0 200 OK"
 
         assert await eventually(signs_in)
         assert await eventually(lambda: _is_not_paused(room.exchange, key.seat))
+        assert await eventually(lambda: is_(FREE, room.exchange, key.seat))
         async with room.call() as caller:
             delay_s = await caller.answered(within_s=40)
         rang_out = (room.exchange.folder / "log/queue_log").read_text().count(f"|{key.seat}|RINGNOANSWER|")
