@@ -270,6 +270,8 @@ export interface Config {
   city: { code: string; name: string };
   languages: string[];
   tiles_url: string | null;
+  /** Whether a map service can be asked for addresses, with `more`. */
+  geocoder: boolean;
   centre: { lat: number; lon: number };
   bounds: [number, number, number, number];
   types: IncidentType[];
@@ -281,6 +283,7 @@ export interface Config {
 }
 
 export interface PlaceHit {
+  source: 'gazetteer' | 'geocoder';
   name: string;
   label: string;
   kind: string;

@@ -368,7 +368,12 @@ export class Sheet {
 
   // ---- deciding
 
-  async putPlace(lat: number, lon: number, method: 'pin' | 'gazetteer', text?: string): Promise<void> {
+  async putPlace(
+    lat: number,
+    lon: number,
+    method: 'pin' | 'gazetteer' | 'geocoder',
+    text?: string,
+  ): Promise<void> {
     if (!this.incident) return;
     const { incident } = await put<{ incident: Incident }>(`/incidents/${this.incident}/place`, {
       lat,
