@@ -38,6 +38,16 @@ class Geocoder(Protocol):
 class NoGeocoder:
     """No map service is set; the gazetteer and the pin on the map remain."""
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
     async def suggest(self, typed: str) -> list[Place]:
         del typed
         return []

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +19,7 @@ from config.settings import Settings, SettingsError, load
 from dispatch.sending import Patience
 from geo.area import Areas
 from geo.gazetteer import Gazetteer, Name
+from geo.geocoder import geocoder
 from web.app import serving, tend
 from web.desk import WIB, City, Desk, Doorplate
 from web.live import Live
@@ -91,7 +93,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         seats=tuple(seat_names(settings.seats)),
         now=now,
     )
-    async with asyncio.TaskGroup() as tasks:
+    maps = geocoder(settings.geocoder_url, desk.city.areas)
+    if settings.geocoder_url:
+        desk = replace(desk, city=replace(desk.city, geocoder=maps))
+    async with maps, asyncio.TaskGroup() as tasks:
         owned = [tasks.create_task(work) for work in (bell.tend(pool), live.run(), tend(desk))]
         async with serving(desk, host=settings.host, port=settings.http_port) as port:
             log.info("ready", extra={"port": port})

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from typing_extensions import TypedDict
@@ -106,6 +107,7 @@ class Config(TypedDict):
     city: CityName
     languages: list[str]
     tiles_url: str | None
+    geocoder: bool
     push_url: str
     centre: LatLon
     bounds: list[float]
@@ -120,6 +122,7 @@ class Config(TypedDict):
 class PlaceHit(TypedDict):
     """A name that was found. Names recur in several areas, so ``label`` says them all."""
 
+    source: Literal["gazetteer", "geocoder"]
     name: str
     label: str
     kind: str

@@ -91,13 +91,14 @@ class TicketFor(Said):
 
 
 class PlaceSearch(Said):
-    """Part of a name, and where the asker looks from (lat,lon)."""
+    """Part of a name, and where the asker looks from (lat,lon). ``more`` waits for the map service too, 2 s at most."""
 
     q: Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
     near: Annotated[str, StringConstraints(max_length=60, pattern=r"^-?\d{1,2}(\.\d+)?,-?\d{1,3}(\.\d+)?$")] | None = (
         None
     )
     limit: Annotated[int, Field(ge=1, le=50)] = 10
+    more: bool = False
 
 
 class Point(Said):

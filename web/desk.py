@@ -14,6 +14,7 @@ from callcenter.store import Pool
 from dispatch.sending import Patience
 from geo.area import Areas
 from geo.gazetteer import Gazetteer
+from geo.geocoder import Geocoder
 from web.openapi import Ask
 from web.session import Doors, is_https
 
@@ -41,6 +42,8 @@ class City:
     zone: tzinfo = WIB
     languages: tuple[str, ...] = ("id", "en")
     tiles_url: str | None = None
+    geocoder: Geocoder | None = None
+    """The map service, if there is one: it only suggests."""
 
     def local(self, at: datetime) -> datetime:
         """The city's own time."""

@@ -52,6 +52,8 @@ def test_the_state_folder_is_where_it_was_when_we_started(tmp_path: Path, monkey
         ({"trunks": [{"name": "a", "match": "not-an-address"}]}, "'not-an-address' does not appear to be an IPv4"),
         ({"trunks": [{"name": "a", "match": []}]}, "trunks.0.match (SIAGA_TRUNKS)"),
         ({"trunks": [{"name": "a", "match": "10.0.0.1"}] * 2}, "two trunks have the same name"),
+        ({"geocoder_url": "nominatim.example"}, "'nominatim.example' is not a URL"),
+        ({"trunks": [{"name": "a", "match": "10.0.0.1", "outbound": "b\r\nc"}]}, "trunks.0.outbound (SIAGA_TRUNKS)"),
         ({"fallback_phones": ["sip:a@b\r\nx"]}, "is not a SIP address"),
         ({"colour": "red"}, "colour: there is no such setting"),
         ({"city": "../etc"}, "city (SIAGA_CITY): String should match pattern"),

@@ -24,6 +24,7 @@ async def read_config(desk: Desk, ask: Ask[Nothing]) -> Config:
         city=CityName(code=city.code, name=city.name),
         languages=list(city.languages),
         tiles_url=city.tiles_url,
+        geocoder=city.geocoder is not None,
         push_url=desk.doorplate.push_url(ask.http),
         centre=LatLon(lat=city.centre[0], lon=city.centre[1]),
         bounds=list(city.bounds),

@@ -10,12 +10,14 @@ from web.openapi import Ask, route
 
 @route("GET", "/places", action="place.read", said=PlaceSearch, answer=PlaceHits)
 async def find_places(desk: Desk, ask: Ask[PlaceSearch]) -> PlaceHits:
-    """Areas and landmarks whose name is like what was typed."""
+    """Areas and landmarks with a name like what was typed; with ``more``, then what the map service suggests."""
     near = _point(ask.said.near)
     hits = desk.city.gazetteer.search(ask.said.q, limit=ask.said.limit, near=near)
+    suggested = await desk.city.geocoder.suggest(ask.said.q) if ask.said.more and desk.city.geocoder else []
     return PlaceHits(
         places=[
             PlaceHit(
+                source="gazetteer",
                 name=hit.name.name,
                 label=hit.name.label or hit.name.name,
                 kind=hit.name.kind,
@@ -27,6 +29,21 @@ async def find_places(desk: Desk, ask: Ask[PlaceSearch]) -> PlaceHits:
                 distance_m=round(haversine_m(*near, hit.name.lat, hit.name.lon)) if near else None,
             )
             for hit in hits
+        ]
+        + [
+            PlaceHit(
+                source="geocoder",
+                name=place.text,
+                label=place.text,
+                kind="address",
+                lat=place.lat,
+                lon=place.lon,
+                radius_m=place.radius_m,
+                kelurahan=place.kelurahan,
+                kecamatan=place.kecamatan,
+                distance_m=round(haversine_m(*near, place.lat, place.lon)) if near else None,
+            )
+            for place in suggested
         ]
     )
 
