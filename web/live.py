@@ -144,6 +144,9 @@ class Live:
         self._follower = Follower(pool, bell)
         self._consoles: set[Console] = set()
         self._fresh_at = -1e9
+        # Where the reading of the log stands still although there is more to read: a transaction is open that may
+        # yet write below it (see ``callcenter.follow``).
+        self._stuck: str | None = None
         self._since: datetime | None = None
         self._shown: dict[UUID, datetime] = {}
         self._touched_at = 0.0
@@ -300,15 +303,29 @@ class Live:
 
     async def _tick(self) -> None:
         """What changes without an event: positions, who is online, and which offers have arrived."""
-        before = self._since
-        self._since = await self._pool.fetchval("SELECT now()")
-        self._fresh_at = asyncio.get_running_loop().time()
+        before, cursor = self._since, self._follower.cursor
+        self._since, waits = await self._look(cursor)
+        if not (waits and cursor == self._stuck):
+            self._fresh_at = asyncio.get_running_loop().time()
+        self._stuck = cursor if waits else None
         if before is None or not self._consoles:
             return
         # A little overlap, because what commits late carries an earlier time.
         since = before - timedelta(seconds=2)
         await self._send_positions(since)
         await self._send_quiet_changes(since)
+
+    async def _look(self, cursor: str | None) -> tuple[datetime, bool]:
+        """The record's time, and whether its log goes on beyond ``cursor``."""
+        if cursor is None:
+            return await self._pool.fetchval("SELECT now()"), False
+        txid, seq = follow.parse_cursor(cursor)
+        [row] = await self._pool.fetch(
+            "SELECT now() AS now, EXISTS (SELECT FROM log WHERE (txid, seq) > ($1::text::xid8, $2)) AS waits",
+            str(txid),
+            seq,
+        )
+        return row["now"], row["waits"]
 
     async def _send_positions(self, since: datetime) -> None:
         found = await self._pool.fetch(

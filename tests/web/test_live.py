@@ -136,6 +136,32 @@ async def test_no_beat_comes_while_the_record_is_away(
         await frame(console, "beat", within_s=1.0)
 
 
+async def test_no_beat_comes_while_an_open_transaction_holds_up_what_happens(
+    visit: Visit, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.live.FRESH_S", 0.5)
+    console = await (await visit("sari")).follow()
+    await frame(console, "beat")
+    async with ledger.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT pg_current_xact_id()")
+        await call(ledger)
+        # Beats end, though PostgreSQL answers whatever it is asked.
+        await beats_end(console)
+        assert await ledger.pool.fetchval("SELECT true")
+    await change(console, "CallRang")
+    await frame(console, "beat")
+
+
+async def beats_end(socket: ClientWebSocketResponse, *, for_s: float = 1.5, within_s: float = 10.0) -> None:
+    """Until none has come for so long."""
+    async with asyncio.timeout(within_s):
+        while True:
+            try:
+                await frame(socket, "beat", within_s=for_s)
+            except TimeoutError:
+                return
+
+
 async def test_positions_come_together_and_only_to_those_who_send_units(
     visit: Visit, ledger: Ledger, units: None
 ) -> None:
