@@ -17,19 +17,19 @@ async def test_a_caller_who_left_is_rung_back_with_one_button(town: Town, tmp_pa
         async with centre.caller(number) as caller:
             incident = await desk.is_rung()
             await caller.hang_up()
-        lost = desk.page.locator(".lost")
+        lost = desk.lost_call(number)
         # Nobody is at home: the telephone network has nothing behind it.
         refusing = sip.Sipp(tmp_path / "nobody", sip.refuses("486 Busy Here"), port=centre.outside_port)
         await refusing.start()
         try:
-            await it_rings_at_the_desk(desk)
+            await it_rings_at_the_desk(desk, number)
             await desk.keys.press("F2")  # and at once it is over again
             await expect(lost.locator(".why")).to_contain_text("sibuk", timeout=15_000)
             await desk.is_pictured("ring-back")
         finally:
             await refusing.kill()
         async with sip.Desk(tmp_path, port=centre.outside_port) as phone:
-            assert await it_rings_at_the_desk(desk) == incident
+            assert await it_rings_at_the_desk(desk, number) == incident
             await desk.answers()
             await phone.invited()
             await desk.hears_and_is_heard()
@@ -40,9 +40,9 @@ async def test_a_caller_who_left_is_rung_back_with_one_button(town: Town, tmp_pa
         assert row["call_taker"] == "sari"
 
 
-async def it_rings_at_the_desk(desk: CallTaker) -> str:
+async def it_rings_at_the_desk(desk: CallTaker, number: str) -> str:
     """The button, and then one's own telephone; for which incident it rings."""
-    await desk.page.locator(".lost .back").click()
+    await desk.lost_call(number).locator(".back").click()
     return await desk.is_rung()
 
 

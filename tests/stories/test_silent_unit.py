@@ -28,7 +28,7 @@ async def test_silence_is_seen_and_the_next_unit_is_one_key_away(town: Town) -> 
         await expect(silent.the("accept")).to_have_count(0)
         await expect(board.line(incident)).to_have_class(re.compile("worry"))
         await expect(board.the("proposal")).to_be_visible()
-        await board.is_pictured("board")
+        await board.is_pictured("board-silence")
 
         # One key sends who is proposed. Withdrawn, and asked again after all: each is one more mission, none is lost.
         await board.keys.press("Alt+y")

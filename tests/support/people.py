@@ -81,12 +81,11 @@ class Person:
 
     async def do(self, method: str, path: str, said: Json = None) -> Mapping[str, Json]:
         """What this person's window would send, for the parts of a story that are not about their screen."""
-        csrf = (await self.get("/session"))["csrf"]
+        csrf = str((await self.get("/session"))["csrf"])
+        body = None if said is None else json.dumps(said).encode()
+        kind = {} if body is None else {"Content-Type": "application/json"}
         answer = await self.page.request.fetch(
-            f"{self.centre.address}/api/v1{path}",
-            method=method,
-            headers={"X-CSRF-Token": str(csrf), "Content-Type": "application/json"},
-            data=json.dumps(said) if said is not None else "",
+            f"{self.centre.address}/api/v1{path}", method=method, headers={"X-CSRF-Token": csrf, **kind}, data=body
         )
         assert answer.ok, f"{method} {path}: {answer.status} {await answer.text()}"
         done: Mapping[str, Json] = json.loads(await answer.body() or b"{}")
@@ -107,6 +106,16 @@ class Person:
     async def sends(self, incident: str, *call_signs: str) -> None:
         units = await self.centre.look_up("SELECT id FROM unit WHERE call_sign = ANY($1)", list(call_signs))
         await self.do("POST", f"/incidents/{incident}/send", {"units": [str(row["id"]) for row in units]})
+
+    async def knows_where(self, crew: "Crew", place: tuple[float, float]) -> bool:
+        """Whether the newest known position of the crew is this."""
+        units = (await self.get("/units"))["units"]
+        assert isinstance(units, list)
+        return any(
+            (unit["call_sign"], unit["lat"], unit["lon"]) == (crew.login.upper(), *place)
+            for unit in units
+            if isinstance(unit, dict)
+        )
 
     async def history(self, incident: str) -> list[str]:
         """The timeline of an incident: who did what, in order."""
@@ -202,23 +211,28 @@ class CallTaker(Person):
 
         await until(so, f"sound goes both ways ({before} …)")
 
-    async def puts_it_away(self) -> None:
-        await self.keys.press("Alt+x")
-        await expect(self.form).to_have_count(0)
-
     async def has_saved(self) -> None:
         await expect(self.the("save-state")).to_have_attribute("data-state", "saved")
 
     def suggestion(self, call_sign: str) -> Locator:
         return self.page.locator(f"[data-testid=unit-suggestion][data-unit='{call_sign}']")
 
+    async def is_advised(self) -> None:
+        """The units that should go are ticked."""
+        await expect(self.page.locator("[data-testid=unit-suggestion] input:checked").first).to_be_visible()
+
     async def chosen_units(self) -> list[str]:
         boxes = self.page.locator("[data-testid=unit-suggestion]:has(input:checked)")
         signs = await boxes.evaluate_all("(lines) => lines.map((line) => line.dataset.unit)")
         return [str(sign) for sign in signs]
 
+    def lost_call(self, number: str) -> Locator:
+        """The line of a caller who left before anybody answered."""
+        return self.page.locator(".lost").filter(has_text=f"{number[:4]}-{number[4:8]}-{number[8:]}")
+
     async def ends_it_as(self, key: str) -> None:
         """One key says what it was; Enter leaves the note empty."""
+        await expect(self.the("send")).to_be_enabled()
         await self.keys.press(key)
         await expect(self.page.locator("dialog[open] #end-note")).to_be_focused()
         await self.keys.press("Enter")
@@ -293,6 +307,10 @@ class Crew(Person):
     async def goes(self) -> None:
         await self.the("en_route").click()
         await self.stands_at("en_route")
+
+    async def drives_to(self, place: tuple[float, float]) -> None:
+        """The device finds itself there."""
+        await self.page.context.set_geolocation({"latitude": place[0], "longitude": place[1], "accuracy": 9})
 
     async def arrives(self) -> None:
         await self.the("on_scene").click()

@@ -199,7 +199,12 @@ async def running(folder: Path) -> AsyncIterator[Centre]:
     centre = await Centre.start(folder)
     listening = asyncio.create_task(centre.listen())
     try:
-        await centre.says("^Ready in")
+        try:
+            await centre.says("^Ready in")
+        except AssertionError as failed:
+            for name, text in centre.logs().items():
+                failed.add_note(f"-- end of {name} --\n{text}")
+            raise
         yield centre
     finally:
         await centre.stop()
