@@ -50,7 +50,8 @@ class Cluster:
     async def fresh(self) -> str:
         """The address of a new database with the city in it."""
         name = f"test_{os.getpid()}_{next(_numbers)}"
-        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+        # Copying files takes a tenth of the time of writing every page to the WAL, which is the default.
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY FILE_COPY')
         return self.server.dsn(name)
 
     async def drop(self, dsn: str) -> None:
