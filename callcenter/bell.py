@@ -59,10 +59,10 @@ class Bell:
         async with pool.acquire(timeout=_RETRY_S) as connection:
             # Our own NOTIFY comes back to us too; waking once more costs one empty read.
             await connection.add_listener(CHANNEL, lambda *_: self._wake())
-            # A NOTIFY is a commit too. Nothing is lost with it, so it need not wait for the disk, which at 200
-            # commits a second doubled the time until another process heard (measured November 2026).
-            await connection.execute("SET synchronous_commit = off")
             try:
+                # A NOTIFY is a commit too. Nothing is lost with it, so it need not wait for the disk, which at 200
+                # commits a second doubled the time until another process heard (measured November 2026).
+                await connection.execute("SET synchronous_commit = off")
                 while True:
                     await self._for_others.wait()
                     self._for_others.clear()
