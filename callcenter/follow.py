@@ -94,6 +94,8 @@ class Follower:
         self._pool = pool
         self._bell = bell
         self.cursor = cursor
+        # When the log was last read, on the loop's clock: whoever shows it must not look fresh when this is long ago.
+        self.read_at = -1e9
 
     async def __aiter__(self) -> AsyncIterator[list[Entry]]:
         """Batches of at least one entry."""
@@ -115,7 +117,9 @@ class Follower:
             try:
                 if self.cursor is None:
                     self.cursor = await head(self._pool)
-                return await read(self._pool, self.cursor)
+                entries = await read(self._pool, self.cursor)
+                self.read_at = asyncio.get_running_loop().time()
+                return entries
             except AWAY as error:
                 log.warning("the log cannot be read now", extra={"error": type(error).__name__})
                 await asyncio.sleep(_RETRY_S)

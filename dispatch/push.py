@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 PATH = "/unit"
 
 BEAT_S = 5.0
+FRESH_S = 3.0
 CHECK_S = 2.0
 PING_S = 10.0
 RETRY_S = 0.25
@@ -86,6 +87,7 @@ class Push:
         self._lines = Lines(self._presence, self.figures)
         self._door = Door(self._pool, self._lines, clock)
         self._hands = asyncio.Semaphore(HANDS)
+        self._follower = Follower(ledger.pool, ledger.bell)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
@@ -163,8 +165,8 @@ class Push:
     # ------------------------------------------------------ from the log to them --
 
     async def _follow(self) -> None:
-        cursor = await self._start()
-        async for batch in Follower(self._pool, self._ledger.bell, cursor=cursor):
+        self._follower.cursor = await self._start()
+        async for batch in self._follower:
             await self._route(batch)
 
     async def _start(self) -> str:
@@ -205,6 +207,9 @@ class Push:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
+            # A crew's screen must not look fresh while the log cannot be read.
+            if asyncio.get_running_loop().time() - self._follower.read_at > FRESH_S:
+                continue
             ready = [line.ws for line in self._lines if line.is_open]
             for start in range(0, len(ready), BEAT_CHUNK):
                 # The cursor is read for each chunk, so that it never says less than the lines have.

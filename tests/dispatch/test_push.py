@@ -373,6 +373,30 @@ async def test_the_line_says_that_it_is_alive_and_how_far_it_is(air: Air) -> Non
         assert await quiet(amb) == []
 
 
+async def test_the_line_says_nothing_while_the_log_cannot_be_read(air: Air, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dispatch.push.BEAT_S", 0.1)
+    monkeypatch.setattr("dispatch.push.FRESH_S", 0.5)
+
+    async def beats(amb: Device, *, within_s: float) -> bool:
+        before = amb.beats
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while amb.beats == before:
+                    await amb.read()
+        return amb.beats > before
+
+    async with await air.device("amb-01") as amb:
+        # The first beat comes at the usual pace, the next ones at ours.
+        assert await beats(amb, within_s=10)
+        assert await beats(amb, within_s=1)
+        async with air.room.pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE log IN ACCESS EXCLUSIVE MODE")
+            async with asyncio.timeout(10):
+                while await beats(amb, within_s=1.5):
+                    pass
+        assert await beats(amb, within_s=10)
+
+
 async def test_a_dispatcher_who_takes_a_unit_off_duty_is_heard_by_its_device(air: Air) -> None:
     async with await air.device("amb-01") as amb:
         async with air.room.ledger.book(by="budi") as book:
