@@ -70,7 +70,7 @@ def take_one_call(dsn: str, spool: Path, *, place_of: PlaceOf) -> None:
 
 async def _take(dsn: str, rang: Rang) -> Taken:
     async with asyncio.timeout(COMMIT_S):
-        pool = await open_pool(dsn, size=1, answer_s=COMMIT_S, name="siaga112-agi-script")
+        pool = await open_pool(dsn, size=1, answer_s=COMMIT_S, name="siaga112 agi script")
         try:
             return await desk.take_call(Ledger(pool, Bell()), rang)
         finally:

@@ -19,6 +19,7 @@ from agi.manager import Fields
 from agi.scribe import Scribe, remove_rings
 from agi.seats import Seats
 from agi.server import Server
+from agi.sign import show
 from callcenter import desk
 from callcenter.bell import Bell
 from callcenter.call import Rang, Taken
@@ -81,6 +82,7 @@ class Telephone:
                 tasks.create_task(self._callbacks.run(ledger))
                 tasks.create_task(self._follow(Follower(pool, bell, cursor=cursor)))
                 tasks.create_task(self._link.run(self._catch_up))
+                tasks.create_task(show(self._link, self._wiring.dsn))
         finally:
             # Off the loop: a call in hand may be waiting for the loop to commit it.
             await asyncio.to_thread(server.close)
@@ -148,7 +150,7 @@ async def _pool(dsn: str) -> AsyncIterator[Pool]:
     """Waits for PostgreSQL as long as it takes."""
     while True:
         try:
-            pool = await open_pool(dsn, size=8, answer_s=5, name="siaga112-agi")
+            pool = await open_pool(dsn, size=8, answer_s=5, name="siaga112 agi")
             break
         except AWAY as error:
             log.warning("PostgreSQL cannot be reached; calls ring and are spooled", extra={"error": str(error)})

@@ -39,6 +39,7 @@ async def ready(desk: Desk) -> Health:
         "city": _city,
         "live": _live,
         "agi": _agi,
+        "asterisk": _asterisk,
         "dispatch": _dispatch,
     }
     answers = await asyncio.gather(*(_within(desk, ask) for ask in asked.values()))
@@ -82,11 +83,20 @@ async def _agi(desk: Desk) -> Part:
     return Part(ok=False, detail="agi is not connected to PostgreSQL; calls still ring, and become incidents later")
 
 
+async def _asterisk(desk: Desk) -> Part:
+    """Asterisk is heard by agi, which says so by a connection of that name."""
+    if await _is_connected(desk, "asterisk"):
+        return WELL
+    if not await _is_connected(desk, "agi"):
+        return Part(ok=False, detail="nobody can say: agi is not connected to PostgreSQL; is Asterisk running?")
+    return Part(ok=False, detail="agi does not hear Asterisk; 112 may not ring, see Asterisk's log and agi's")
+
+
 async def _is_connected(desk: Desk, program: str) -> bool:
     """Each daemon keeps a connection under its name, wherever it runs; the kernel closes it when the daemon dies."""
     found: bool = await desk.pool.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ $1)",
-        f"^siaga112[ -]{program}$",
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1)",
+        f"siaga112 {program}",
     )
     return found
 

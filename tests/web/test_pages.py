@@ -136,14 +136,17 @@ async def test_what_is_not_ready_is_named(visit: Visit, desk: Desk) -> None:
     assert answer.json["parts"]["live"]["ok"] is False
     assert "live feed" in answer.json["parts"]["live"]["detail"]
     assert "agi is not connected" in answer.json["parts"]["agi"]["detail"]
+    assert "is Asterisk running" in answer.json["parts"]["asterisk"]["detail"]
     assert "dispatch is not connected" in answer.json["parts"]["dispatch"]["detail"]
 
 
-async def test_all_parts_together_are_ready_and_a_late_deadline_means_that_dispatch_hangs(
+async def test_all_parts_together_are_ready_and_one_that_hangs_or_goes_is_named(
     visit: Visit, desk: Desk, dsn: str
 ) -> None:
     stranger = await visit()
-    daemons = [await open_pool(dsn, size=1, name=name) for name in ("siaga112-agi", "siaga112 dispatch")]
+    agi, sign, dispatch = [
+        await open_pool(dsn, size=1, name=f"siaga112 {name}") for name in ("agi", "asterisk", "dispatch")
+    ]
     living = asyncio.create_task(desk.live.run())
     while not desk.live.is_fresh:
         await asyncio.sleep(0.01)
@@ -154,8 +157,11 @@ async def test_all_parts_together_are_ready_and_a_late_deadline_means_that_dispa
     )
     late = await stranger.get("/health/ready", root="")
     assert (late.status, "overdue" in late.json["parts"]["dispatch"]["detail"]) == (503, True)
+    sign.terminate()
+    deaf = (await stranger.get("/health/ready", root="")).json["parts"]["asterisk"]
+    assert (deaf["ok"], "agi does not hear Asterisk" in deaf["detail"]) == (False, True)
     living.cancel()
-    for pool in daemons:
+    for pool in (agi, dispatch):
         pool.terminate()
 
 
