@@ -134,10 +134,15 @@ async def callback_placed(ledger: Ledger, id_: UUID, *, wish: int, seat_name: st
 async def callback_reached(ledger: Ledger, id_: UUID, *, wish: int, at: datetime) -> None:
     """The caller picked up: the call, and the incident, are the call-taker's at the seat."""
     async with ledger.book(by="agi") as book:
+        connection = await book.connection()
+        # The incident first, as everybody does who locks both.
+        incident_id = await connection.fetchval("SELECT incident FROM call WHERE id = $1", id_)
+        if incident_id is None:
+            raise unknown("call")
+        held = await book.lock(INCIDENTS, incident_id)
         state = await book.lock(CALLS, id_)
         if (await _last_wish(book, id_))[0] != wish:
             return
-        connection = await book.connection()
         seat_row = await connection.fetchrow(
             """SELECT placed.data ->> 'seat' AS name, seat.account
                FROM log placed LEFT JOIN seat ON seat.name = placed.data ->> 'seat'
@@ -149,8 +154,7 @@ async def callback_reached(ledger: Ledger, id_: UUID, *, wish: int, at: datetime
         reached = call.hear(state, call.CallbackReached(at, name, account))
         book.record(CALLS, id_, state, reached)
         if reached and account is not None:
-            held = await book.lock(INCIDENTS, state.incident)
-            book.record(INCIDENTS, state.incident, held, incident.take(held, account, now=at))
+            book.record(INCIDENTS, incident_id, held, incident.take(held, account, now=at))
 
 
 async def callback_failed(ledger: Ledger, id_: UUID, *, wish: int, reason: str, at: datetime) -> None:

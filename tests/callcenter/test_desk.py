@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from callcenter import desk, incident, report
-from callcenter.call import Taken
+from callcenter.call import CALLS, Taken
 from callcenter.ids import new_id
 from callcenter.incident import INCIDENTS, Outcome
 from callcenter.ledger import Ledger
@@ -98,6 +98,24 @@ async def test_late_news_of_one_wish_does_not_end_the_next(ledger: Ledger, pool:
 async def version(pool: Pool, taken: Taken) -> int:
     found: int = await pool.fetchval("SELECT version FROM call WHERE id = $1", taken.call)
     return found
+
+
+async def test_a_caller_reached_and_a_desk_that_closes_do_not_wait_in_a_circle(ledger: Ledger, pool: Pool) -> None:
+    taken = await call_from(ledger)
+    await desk.call_abandoned(ledger, await uniqueid(pool, taken), at=LATER)
+    async with ledger.book(by="sari") as book:
+        await desk.call_back(book, taken.call, now=LATER)
+    wish = await version(pool, taken)
+    await desk.callback_placed(ledger, taken.call, wish=wish, seat_name="seat-01", at=LATER)
+    async with ledger.book(by="budi") as book:
+        await book.lock(INCIDENTS, taken.incident)
+        reached = asyncio.create_task(desk.callback_reached(ledger, taken.call, wish=wish, at=LATER))
+        while not await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(0.5):
+            await book.lock(CALLS, taken.call)
+    await reached
+    assert await status(pool, "call", taken.call) == "reached"
 
 
 async def test_a_caller_without_a_number_cannot_be_rung_back(ledger: Ledger, pool: Pool) -> None:
