@@ -1,11 +1,12 @@
 /**
  * One sheet of paper for one incident: what is typed, what the desk already has of it, and what goes with it.
- * Nothing typed is ever lost: while the desk is away the sheet lives in this browser, and goes when it returns.
+ * Nothing typed is ever lost: until the desk has it, it is kept in this browser (`drafts`).
  */
 
-import { Problem, get, newKey, patch, post, put, remove } from '../../lib/api';
+import { Problem, get, newKey, patch, post, put, query, remove } from '../../lib/api';
 import { live, type Event } from '../../lib/live.svelte';
 import { tell } from '../../lib/tell.svelte';
+import { sayCode } from '../../lib/words';
 import type {
   Happening,
   Incident,
@@ -15,52 +16,25 @@ import type {
   Report,
   Suggestion,
 } from '../../lib/types';
+import { drafts, isTemporary, type Draft } from './drafts.svelte';
+import { FIELDS, asChanges, asTyped, blank, differing, type Field, type Typed } from './fields';
 
-export const FIELDS = ['address', 'type', 'priority', 'caller_name', 'callback', 'notes', 'hazards'] as const;
-export type Field = (typeof FIELDS)[number];
-export type Typed = Record<Field, string>;
+export type { Field } from './fields';
 export type Saving = 'nothing' | 'typing' | 'saving' | 'saved' | 'kept' | 'refused';
-
-interface KeptDraft {
-  incident: string | null;
-  number: string | null;
-  at: number;
-  changes: Partial<Typed>;
-}
 
 const SAVE_AFTER_MS = 1000;
 const RETRY_MS = 2000;
-const KEPT_AS = 'siaga.draft.';
+const PAGE = 200;
 
-const blank = (): Typed => ({
-  address: '',
-  type: '',
-  priority: '',
-  caller_name: '',
-  callback: '',
-  notes: '',
-  hazards: '',
-});
+interface Page {
+  events: Happening[];
+  earlier: number | null;
+}
 
-const asTyped = (row: Incident): Typed => ({
-  address: row.address,
-  type: row.type ?? '',
-  priority: row.priority === null ? '' : String(row.priority),
-  caller_name: row.caller_name ?? '',
-  callback: row.callback ?? '',
-  notes: row.notes,
-  hazards: row.hazards,
-});
-
-/** As the desk wants it: numbers are numbers, and what was emptied where nothing is allowed is null. */
-export function asChanges(typed: Partial<Typed>): Record<string, string | number | null> {
-  return Object.fromEntries(
-    Object.entries(typed).map(([field, value]) => {
-      if (field === 'priority') return [field, value ? Number(value) : null];
-      if (field === 'type' || field === 'caller_name' || field === 'callback') return [field, value || null];
-      return [field, value];
-    }),
-  );
+interface Advice {
+  suggestions: Suggestion[];
+  others: Suggestion[];
+  missing: string[];
 }
 
 export class Sheet {
@@ -69,12 +43,19 @@ export class Sheet {
   /** Set for such a call: SIP's own id for it. */
   line = $state<string | null>(null);
   callerNumber = $state<string | null>(null);
+  /** When the call on the line began to ring here. */
+  rangAt = $state(0);
   typed = $state<Typed>(blank());
   saving = $state<Saving>('nothing');
   trouble = $state<string | null>(null);
   detail = $state.raw<IncidentDetail | null>(null);
+  /** The newest of what happened, and as much before it as was asked for. */
   timeline = $state.raw<Happening[]>([]);
+  /** Whether there is more before that. */
+  hasEarlier = $state(false);
   suggestions = $state.raw<Suggestion[]>([]);
+  /** The units that were not suggested, each with its reasons. */
+  others = $state.raw<Suggestion[]>([]);
   missing = $state.raw<string[]>([]);
   likely = $state.raw<Likeness[]>([]);
   chosen = $state<string[]>([]);
@@ -83,6 +64,8 @@ export class Sheet {
   busy = $state(false);
 
   #known: Typed = blank();
+  /** The type the advice was asked for: advice about another one must not choose units. */
+  #advisedFor = '';
   #touchedAt: Partial<Record<Field, number>> = {};
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: ReturnType<typeof setTimeout> | undefined;
@@ -108,63 +91,74 @@ export class Sheet {
   }
 
   get dirty(): Partial<Typed> {
-    return Object.fromEntries(
-      FIELDS.filter((field) => this.typed[field] !== this.#known[field]).map((field) => [
-        field,
-        this.typed[field],
-      ]),
-    );
+    return differing(this.typed, this.#known);
   }
 
   // ---- opening and putting away
 
   async open(incident: string): Promise<void> {
     if (this.incident === incident) return this.refresh();
-    const carried = this.line ? this.dirty : null;
     const oldLine = this.line;
-    if (!carried) await this.putAway();
+    const carried = oldLine ? this.dirty : null;
+    if (!carried) void this.putAway();
     this.#empty();
     this.incident = incident;
     const row = live.incidents.get(incident);
     if (row) this.hear(row);
     this.#takeKept(incident);
-    if (carried) {
+    if (oldLine && carried) {
       Object.assign(this.typed, carried);
-      if (oldLine) localStorage.removeItem(KEPT_AS + oldLine);
+      this.#keep();
+      drafts.drop(oldLine);
       this.#soon();
     }
     await this.refresh();
   }
 
   /** A call is on the line and the record does not know it: write here, it is kept. */
-  openLine(line: string, number: string | null): void {
+  openLine(line: string, number: string | null, rangAt: number): void {
     void this.putAway();
-    this.#empty();
     this.line = line;
     this.callerNumber = number;
+    this.rangAt = rangAt;
     this.typed.callback = number ?? '';
   }
 
   /** Make a record by hand: nobody rang, or the record of the ring did not reach us. */
   async create(): Promise<void> {
-    const changes = asChanges(this.line ? this.dirty : {});
+    const line = this.line;
+    const told = line ? this.dirty : {};
     const { incident } = await post<{ incident: Incident }>('/incidents', {
-      changes,
+      changes: asChanges(told),
       ...(this.callerNumber ? { caller_number: this.callerNumber } : {}),
     });
     live.know({ incidents: [incident] });
-    if (this.line) localStorage.removeItem(KEPT_AS + this.line);
+    if (line) drafts.drop(line);
+    // Whoever turned to something else meanwhile finds the new incident in the list.
+    if (this.line !== line || this.incident !== null) return;
+    const since = differing(this.typed, { ...blank(), ...told });
     this.#empty();
     this.incident = incident.id;
     this.hear(incident);
+    if (Object.keys(since).length > 0) {
+      Object.assign(this.typed, since);
+      this.#keep();
+      this.#soon();
+    }
     await this.refresh();
   }
 
-  /** Save what is left and clear the desk. */
+  /** Clear the desk at once, and save what is left. */
   async putAway(): Promise<void> {
-    clearTimeout(this.#timer);
-    if (Object.keys(this.dirty).length > 0) await this.save();
+    const incident = this.incident;
+    const left = this.dirty;
     this.#empty();
+    if (!incident || Object.keys(left).length === 0) return;
+    while (this.#saving) await this.#saving;
+    this.#saving = this.#write(incident, left).finally(() => {
+      this.#saving = null;
+    });
+    await this.#saving;
   }
 
   #empty(): void {
@@ -173,16 +167,20 @@ export class Sheet {
     this.incident = null;
     this.line = null;
     this.callerNumber = null;
+    this.rangAt = 0;
     this.typed = blank();
     this.#known = blank();
     this.#touchedAt = {};
     this.detail = null;
     this.timeline = [];
+    this.hasEarlier = false;
     this.suggestions = [];
+    this.others = [];
     this.missing = [];
     this.likely = [];
     this.chosen = [];
     this.choiceIsTheirs = false;
+    this.#advisedFor = '';
     this.saving = 'nothing';
     this.trouble = null;
     this.#sendKey = null;
@@ -194,6 +192,7 @@ export class Sheet {
     if (this.typed[field] === value) return;
     this.typed[field] = value;
     this.#touchedAt[field] = Date.now();
+    if (field === 'type' && !this.choiceIsTheirs) this.chosen = [];
     this.#keep();
     this.#soon();
   }
@@ -227,66 +226,73 @@ export class Sheet {
       const answer = await patch<{ incident: Incident }>(`/incidents/${incident}`, {
         changes: asChanges(changes),
       });
-      if (this.incident !== incident) return this.#dropKept(incident);
-      Object.assign(this.#known, changes);
       live.know({ incidents: [answer.incident] });
+      if (this.incident !== incident) return drafts.drop(incident);
+      Object.assign(this.#known, changes);
       this.trouble = null;
-      if (Object.keys(this.dirty).length === 0) {
-        this.saving = 'saved';
-        this.#dropKept(incident);
-      } else {
-        this.#soon();
-      }
+      this.#settle(incident);
       this.look();
     } catch (cause) {
-      if (this.incident !== incident) return;
-      if (cause instanceof Problem && !cause.isAway && cause.status !== 401) {
-        this.saving = 'refused';
-        tell.problem(cause);
-      } else {
-        this.saving = 'kept';
-        this.#timer = setTimeout(() => void this.save(), RETRY_MS);
+      if (!(cause instanceof Problem)) throw cause;
+      const refused = isTemporary(cause) ? undefined : cause.code;
+      if (refused) tell.problem(cause);
+      if (this.incident !== incident) {
+        const draft = drafts.of(incident);
+        if (refused && draft) drafts.keep({ ...draft, refused });
+        return;
       }
-      this.#keep();
+      this.saving = refused ? 'refused' : 'kept';
+      if (!refused) this.#timer = setTimeout(() => void this.save(), RETRY_MS);
+      this.#keep(refused);
     }
   }
 
-  #keep(): void {
+  /** The desk has what it was told; whether that was all. */
+  #settle(incident: string): void {
+    if (Object.keys(this.dirty).length > 0) {
+      this.#soon();
+    } else {
+      this.saving = 'saved';
+      drafts.drop(incident);
+    }
+  }
+
+  #keep(refused?: string): void {
     const name = this.incident ?? this.line;
     const changes = this.dirty;
-    if (!name || Object.keys(changes).length === 0) return;
-    const draft: KeptDraft = { incident: this.incident, number: this.callerNumber, at: Date.now(), changes };
-    try {
-      localStorage.setItem(KEPT_AS + name, JSON.stringify(draft));
-    } catch {
-      // Storage is full or forbidden: the text still stands on the screen.
-    }
+    if (!name) return;
+    if (Object.keys(changes).length === 0) return drafts.drop(name);
+    drafts.keep({
+      name,
+      incident: this.incident,
+      number: this.callerNumber ?? this.row?.caller_number ?? null,
+      at: Date.now(),
+      changes,
+      ...(refused ? { refused } : {}),
+    });
   }
 
   #takeKept(incident: string): void {
-    const kept = localStorage.getItem(KEPT_AS + incident);
+    const kept = drafts.of(incident);
+    // What was refused is taken again by hand only: the incident may be over, or somebody has the field by now.
+    if (kept?.refused) return drafts.setAside(kept);
     if (!kept) return;
-    Object.assign(this.typed, (JSON.parse(kept) as KeptDraft).changes);
+    Object.assign(this.typed, kept.changes);
     this.#soon();
   }
 
-  #dropKept(incident: string): void {
-    localStorage.removeItem(KEPT_AS + incident);
-  }
-
-  /** What an earlier page could not deliver goes now. */
-  async deliverKept(): Promise<void> {
-    for (const name of Object.keys(localStorage).filter((key) => key.startsWith(KEPT_AS))) {
-      const draft = JSON.parse(localStorage.getItem(name) ?? 'null') as KeptDraft | null;
-      if (!draft?.incident || draft.incident === this.incident) continue;
-      try {
-        await patch(`/incidents/${draft.incident}`, { changes: asChanges(draft.changes) });
-        localStorage.removeItem(name);
-      } catch (cause) {
-        // Refused: the incident is closed by now. The text would only be in the way.
-        if (cause instanceof Problem && !cause.isAway && cause.status !== 401) localStorage.removeItem(name);
-      }
+  /** Put a draft that belongs nowhere else on this sheet. What stands here already stays; the rest goes to the notes. */
+  attach(draft: Draft): void {
+    const notes: string[] = [];
+    for (const field of FIELDS) {
+      const text = draft.changes[field];
+      if (!text || text === this.typed[field]) continue;
+      if (field === 'notes') notes.push(text);
+      else if (this.typed[field] === '') this.type(field, text);
+      else if (field !== 'type' && field !== 'priority') notes.push(`${sayCode('field', field)}: ${text}`);
     }
+    if (notes.length > 0) this.type('notes', [this.typed.notes, ...notes].filter(Boolean).join('\n'));
+    drafts.drop(draft.name);
   }
 
   // ---- hearing
@@ -320,6 +326,7 @@ export class Sheet {
     const incident = this.incident;
     if (!incident) return;
     const here = () => this.incident === incident;
+    const type = this.#known.type;
     await Promise.allSettled([
       get<IncidentDetail>(`/incidents/${incident}`).then((detail) => {
         if (!here()) return;
@@ -330,29 +337,58 @@ export class Sheet {
         if (this.saving === 'nothing') this.saving = 'saved';
         this.trouble = null;
       }),
-      get<{ events: Happening[] }>(`/incidents/${incident}/timeline`).then(({ events }) => {
-        if (here()) this.timeline = events;
+      this.#happened(incident, {}).then((page) => {
+        if (!here()) return;
+        const first = page.events[0]?.seq ?? 0;
+        const before = this.timeline.filter((event) => event.seq < first);
+        // What was paged back to stays, unless so much has happened since that there is a gap between.
+        const joins = before.length > 0 && before.length < this.timeline.length;
+        this.timeline = joins ? [...before, ...page.events] : page.events;
+        if (!joins) this.hasEarlier = page.earlier !== null;
       }),
-      get<{ suggestions: Suggestion[]; missing: string[] }>(`/incidents/${incident}/suggestions`).then(
-        (advice) => {
-          if (here()) this.advise(advice.suggestions, advice.missing);
-        },
-      ),
+      get<Advice>(`/incidents/${incident}/suggestions`).then((advice) => {
+        if (here()) this.advise(advice);
+      }),
     ]).then((results) => {
       const failed = results.find((result) => result.status === 'rejected');
       if (failed && here() && failed.reason instanceof Problem && failed.reason.isAway) {
         this.trouble = 'away';
         this.look(RETRY_MS);
+      } else if (!failed && here() && this.#advisedFor !== this.#known.type) {
+        this.look();
       }
     });
   }
 
-  advise(suggestions: Suggestion[], missing: string[]): void {
+  /** Before the one key: what is typed is saved, and the advice is about just that. */
+  async settle(): Promise<void> {
+    await this.save();
+    if (!this.choiceIsTheirs && this.#advisedFor !== this.typed.type) await this.refresh();
+  }
+
+  /** One page further back in what happened. */
+  async lookBack(): Promise<void> {
+    const incident = this.incident;
+    const first = this.timeline[0];
+    if (!incident || !first) return;
+    const page = await this.#happened(incident, { before: first.seq });
+    if (this.incident !== incident || this.timeline[0] !== first) return;
+    this.timeline = [...page.events, ...this.timeline];
+    this.hasEarlier = page.earlier !== null;
+  }
+
+  #happened(incident: string, from: { before?: number }): Promise<Page> {
+    return get<Page>(`/incidents/${incident}/timeline${query({ newest: 1, limit: PAGE, ...from })}`);
+  }
+
+  advise({ suggestions, others, missing }: Advice): void {
     this.suggestions = suggestions;
+    this.others = others;
     this.missing = missing;
+    this.#advisedFor = type;
     if (this.choiceIsTheirs) {
       this.chosen = this.chosen.filter((unit) => suggestions.some((line) => line.unit === unit));
-    } else if (this.typed.type && this.missions.length === 0) {
+    } else if (type && type === this.typed.type && this.missions.length === 0) {
       this.chosen = suggestions.filter((line) => line.picked).map((line) => line.unit);
     } else {
       this.chosen = [];
@@ -388,7 +424,9 @@ export class Sheet {
   /** The one key: it is decided, and the chosen units are asked. */
   async send(): Promise<Mission[]> {
     const units = [...this.chosen];
-    const changes = asChanges(this.dirty);
+    const incident = this.incident;
+    const told = this.dirty;
+    const changes = asChanges(told);
     const of = JSON.stringify([this.incident, [...units].sort()]);
     // Pressing again because nobody answered must not ask the same units twice.
     if (this.#sendKey?.of !== of) this.#sendKey = { of, key: newKey() };
@@ -398,11 +436,13 @@ export class Sheet {
       this.#sendKey.key,
     );
     this.#sendKey = null;
-    Object.assign(this.#known, this.typed);
-    this.saving = 'saved';
     live.know({ missions: answer.missions });
-    this.chosen = [];
-    this.choiceIsTheirs = false;
+    if (incident && this.incident === incident) {
+      Object.assign(this.#known, told);
+      this.#settle(incident);
+      this.chosen = [];
+      this.choiceIsTheirs = false;
+    }
     return answer.missions;
   }
 
