@@ -13,6 +13,7 @@ from tests.support.eyes import Eyes
 from tests.support.people import Person, Town
 
 LIGHTS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+KITCHEN = (-6.2302, 106.7228)
 LARANGAN = (-6.2329, 106.7256)  # beside the station of AMB-06
 
 
@@ -33,7 +34,7 @@ async def a_call_taker_in_a_call(town: Town) -> AsyncIterator[Person]:
             await desk.is_rung()
             await before.hang_up()
             await expect(desk.call).to_have_count(0)
-        async with centre.caller(number, location=sip.circle(*LARANGAN, 90)):
+        async with centre.caller(number, location=sip.circle(*KITCHEN, 250)):
             await desk.is_rung()
             await desk.answers()
             await desk.keys.type("Jl. Haji Mencong 20, rumah pagar hijau")
@@ -46,7 +47,7 @@ async def a_call_taker_in_a_call(town: Town) -> AsyncIterator[Person]:
             await desk.keys.press("Tab")
             await desk.keys.type("Tabung gas di dapur")
             await desk.has_saved()
-            await desk.is_advised()
+            await desk.is_advised("TANGKI-02")
             yield desk
             await desk.ends_it_as("Alt+u")
             await desk.hangs_up()

@@ -217,9 +217,10 @@ class CallTaker(Person):
     def suggestion(self, call_sign: str) -> Locator:
         return self.page.locator(f"[data-testid=unit-suggestion][data-unit='{call_sign}']")
 
-    async def is_advised(self) -> None:
-        """The units that should go are ticked."""
-        await expect(self.page.locator("[data-testid=unit-suggestion] input:checked").first).to_be_visible()
+    async def is_advised(self, *call_signs: str) -> None:
+        """Some of the units that should go; they are ticked."""
+        for call_sign in call_signs:
+            await expect(self.suggestion(call_sign).locator("input")).to_be_checked()
 
     async def chosen_units(self) -> list[str]:
         boxes = self.page.locator("[data-testid=unit-suggestion]:has(input:checked)")
