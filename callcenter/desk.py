@@ -284,15 +284,17 @@ class Ticket:
 
 
 async def become_report(
-    book: Book, id_: UUID, *, category: str, description: str | None, year: int, now: datetime
+    book: Book, id_: UUID, *, category: str, description: str | None, prefix: str, year: int, now: datetime
 ) -> Ticket:
     """The incident is no emergency: it goes on, with all that is known, to the agency in charge.
 
-    ``year`` is the year in the city's own time, which the ticket number starts with.
+    The ticket number starts with the city's ``prefix`` and the ``year`` in the city's own time.
     """
     state = await book.lock(INCIDENTS, id_)
     await _require_nobody_on_it(book, id_)
-    ticket = Ticket(ReportId(new_id()), await _next_number(book, year), await _agency_for(book, category, state.place))
+    ticket = Ticket(
+        ReportId(new_id()), await _next_number(book, prefix, year), await _agency_for(book, category, state.place)
+    )
     events = incident.become_report(state, ticket.id, now=now)
     made = ReportMade(
         now,
@@ -315,7 +317,7 @@ async def become_report(
     return ticket
 
 
-async def _next_number(book: Book, year: int) -> str:
+async def _next_number(book: Book, prefix: str, year: int) -> str:
     """The next ticket number. The row is locked until commit, so numbers have no gaps."""
     connection = await book.connection()
     last = await connection.fetchval(
@@ -323,7 +325,7 @@ async def _next_number(book: Book, year: int) -> str:
            ON CONFLICT (year) DO UPDATE SET last = report_counter.last + 1 RETURNING last""",
         year,
     )
-    return f"TLR-{year}-{last:06d}"
+    return f"{prefix}-{year}-{last:06d}"
 
 
 async def _agency_for(book: Book, category: str, place: Place | None) -> str:

@@ -93,8 +93,6 @@ def read(pack: str | Path) -> CityPack:
     made = CityPack(
         folder=folder,
         city=about.city,
-        numbers=about.number,
-        neighbours=about.neighbour,
         areas=areas,
         agencies=agencies.agency,
         groups=incidents.group,
@@ -226,10 +224,6 @@ def _check_incidents(pack: CityPack, faults: _Faults) -> None:
 
 def _check_reports(pack: CityPack, faults: _Faults) -> None:
     agencies, areas = {one.code for one in pack.agencies}, {one.code for one in pack.areas}
-    faults.unknown("pack.toml", "city.fallback_agency", pack.city.fallback_agency, agencies, "agencies.toml")
-    for number in pack.numbers:
-        if number.agency is not None:
-            faults.unknown("pack.toml", f"number {number.number}", number.agency, agencies, "agencies.toml")
     for agency in pack.agencies:
         if agency.area is not None:
             faults.unknown("agencies.toml", f"agency {agency.code}: area", agency.area, areas, "the areas")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -41,36 +42,16 @@ class Bounds(Entry):
 
 
 class City(Entry):
-    """The city and how its control room calls itself."""
+    """The city, and what its control room counts and writes by."""
 
     code: AreaCode
     name: Words
-    service: Words
-    centre_name: Words
     report_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,6}$")]
-    timezone: Words
+    timezone: ZoneInfo
     languages: Annotated[tuple[Literal["id", "en"], ...], Field(min_length=1)]
-    area_code: Annotated[str, StringConstraints(pattern=r"^0\d{2,3}$")]
-    country_code: Annotated[str, StringConstraints(pattern=r"^\d{1,3}$")]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     centre: Point
     bounds: Bounds
-    fallback_agency: Code
-
-
-class Number(Entry):
-    """A national short number a caller can be told or connected to."""
-
-    number: Annotated[str, StringConstraints(pattern=r"^\d{3,15}$")]
-    name: Words
-    name_en: Words
-    agency: Code | None = None
-
-
-class Neighbour(Entry):
-    """A city beyond the edge."""
-
-    code: AreaCode
-    name: Words
 
 
 class Named(Entry):
@@ -119,12 +100,6 @@ class Routing(Entry):
     agency: Code
 
 
-class UnitKind(Named):
-    """A kind of vehicle or crew, and how fast it gets through the city door to door."""
-
-    speed_kmh: Annotated[float, Field(gt=0, le=150, allow_inf_nan=False)]
-
-
 class Unit(Entry):
     """A vehicle or crew that can be sent."""
 
@@ -169,8 +144,6 @@ class CityFile(Entry):
     """``pack.toml``."""
 
     city: City
-    number: tuple[Number, ...] = ()
-    neighbour: tuple[Neighbour, ...] = ()
 
 
 class AgencyFile(Entry):
@@ -198,7 +171,7 @@ class ReportFile(Entry):
 class UnitFile(Entry):
     """``units.toml``."""
 
-    kind: tuple[UnitKind, ...] = ()
+    kind: tuple[Named, ...] = ()
     unit: tuple[Unit, ...] = ()
 
 
@@ -235,8 +208,6 @@ class CityPack:
 
     folder: Path
     city: City
-    numbers: tuple[Number, ...]
-    neighbours: tuple[Neighbour, ...]
     areas: tuple[Area, ...]
     agencies: tuple[Agency, ...]
     groups: tuple[Named, ...]
@@ -245,7 +216,7 @@ class CityPack:
     outcomes: tuple[Outcome, ...]
     categories: tuple[Category, ...]
     routing: tuple[Routing, ...]
-    kinds: tuple[UnitKind, ...]
+    kinds: tuple[Named, ...]
     units: tuple[Unit, ...]
     landmarks: tuple[Landmark, ...]
     accounts: tuple[Account, ...]

@@ -25,7 +25,7 @@ CRUISE_KMH: Final = MappingProxyType(
         "power": 30.0,
     },
 )
-"""Door to door through city traffic with the siren on, by kind of unit; a unit's own figure goes before it."""
+"""Door to door through city traffic with the siren on, by kind of unit."""
 
 USUAL_KMH: Final = 30.0
 

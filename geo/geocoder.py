@@ -77,7 +77,9 @@ class Breaker:
 class NominatimGeocoder:
     """geopy's Nominatim on our event loop. Use as an async context manager: it owns connections."""
 
-    def __init__(self, url: str, areas: Areas, *, limit_s: float = LIMIT_S, breaker: Breaker | None = None) -> None:
+    def __init__(
+        self, url: str, areas: Areas, *, country: str, limit_s: float = LIMIT_S, breaker: Breaker | None = None
+    ) -> None:
         scheme, domain = _address_of(url)
         self._service = Nominatim(
             user_agent="siaga112",
@@ -87,6 +89,7 @@ class NominatimGeocoder:
             adapter_factory=AioHTTPAdapter,
         )
         self._areas = areas
+        self._country = country.lower()
         self._limit_s = limit_s
         self._breaker = breaker or Breaker()
         self._bounds = _bounds(areas)
@@ -114,7 +117,7 @@ class NominatimGeocoder:
                     query,
                     exactly_one=False,
                     limit=MOST,
-                    country_codes="id",
+                    country_codes=self._country,
                     viewbox=self._bounds,
                     bounded=True,
                     language="id",
@@ -137,8 +140,8 @@ class NominatimGeocoder:
         return [self._areas.settle(place)] if where.in_city or where.neighbour else []
 
 
-def geocoder(url: str | None, areas: Areas) -> NoGeocoder | NominatimGeocoder:
-    return NominatimGeocoder(url, areas) if url else NoGeocoder()
+def geocoder(url: str | None, areas: Areas, *, country: str) -> NoGeocoder | NominatimGeocoder:
+    return NominatimGeocoder(url, areas, country=country) if url else NoGeocoder()
 
 
 def _address_of(url: str) -> tuple[str, str]:

@@ -5,9 +5,8 @@ import logging
 import signal
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from callcenter.bell import Bell
 from callcenter.desk import seat_names
@@ -21,7 +20,7 @@ from geo.area import Areas
 from geo.gazetteer import Gazetteer, Name
 from geo.geocoder import geocoder
 from web.app import serving, tend
-from web.desk import WIB, City, Desk, Doorplate
+from web.desk import City, Desk, Doorplate
 from web.live import Live
 from web.meters import Meters
 from web.session import Doors
@@ -49,12 +48,6 @@ def city(settings: Settings) -> City:
         for one in pack.landmarks
     )
     bounds = pack.city.bounds
-    zone: tzinfo
-    try:
-        zone = ZoneInfo(pack.city.timezone)
-    except ZoneInfoNotFoundError:
-        # A bare machine may have no time zone database.
-        zone = WIB
     return City(
         code=pack.city.code,
         name=pack.city.name,
@@ -63,7 +56,9 @@ def city(settings: Settings) -> City:
         areas=areas,
         gazetteer=Gazetteer.of(areas, landmarks),
         outlines={path.stem: path.read_bytes() for path in sorted(pack.areas_folder.glob("*.geojson"))},
-        zone=zone,
+        zone=pack.city.timezone,
+        country=pack.city.country,
+        report_prefix=pack.city.report_prefix,
         languages=pack.city.languages,
         tiles_url=settings.tiles_url,
     )
@@ -93,7 +88,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         seats=tuple(seat_names(settings.seats)),
         now=now,
     )
-    maps = geocoder(settings.geocoder_url, desk.city.areas)
+    maps = geocoder(settings.geocoder_url, desk.city.areas, country=desk.city.country)
     if settings.geocoder_url:
         desk = replace(desk, city=replace(desk.city, geocoder=maps))
     async with maps, asyncio.TaskGroup() as tasks:

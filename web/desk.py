@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from web.meters import Meters
 
 
-WIB: Final = timezone(timedelta(hours=7), "WIB")
-
-
 @dataclass(frozen=True, slots=True)
 class City:
     """What the city pack says of the city, as the pages need it."""
@@ -39,7 +36,10 @@ class City:
     gazetteer: Gazetteer
     outlines: Mapping[str, bytes]
     """GeoJSON by name: kota, kecamatan, kelurahan, neighbours."""
-    zone: tzinfo = WIB
+    zone: tzinfo
+    country: str
+    """Two letters, ISO 3166."""
+    report_prefix: str
     languages: tuple[str, ...] = ("id", "en")
     tiles_url: str | None = None
     geocoder: Geocoder | None = None

@@ -155,7 +155,7 @@ async def test_a_non_emergency_goes_to_the_agency_of_its_kecamatan_with_a_number
     await described(ledger, taken.incident, notes="sampah dibakar", caller_name="Ani")
     async with ledger.book(by="sari") as book:
         ticket = await desk.become_report(
-            book, taken.incident, category=category, description=None, year=2026, now=LATER
+            book, taken.incident, category=category, description=None, prefix="TLR", year=2026, now=LATER
         )
     assert (ticket.number, ticket.agency) == ("TLR-2026-000001", "dlh")
     row = await pool.fetchrow("SELECT status, description, reporter_name FROM report WHERE id = $1", ticket.id)
@@ -172,7 +172,7 @@ async def test_ticket_numbers_have_no_gaps_and_begin_anew_each_year(ledger: Ledg
         taken = await call_from(ledger)
         async with ledger.book(by="sari") as book:
             ticket = await desk.become_report(
-                book, taken.incident, category=category, description="", year=year, now=LATER
+                book, taken.incident, category=category, description="", prefix="TLR", year=year, now=LATER
             )
         return ticket.number
 
@@ -185,7 +185,9 @@ async def test_a_category_that_nobody_knows_is_refused(ledger: Ledger) -> None:
     taken = await call_from(ledger)
     with pytest.raises(Refused, match="no category"):
         async with ledger.book(by="sari") as book:
-            await desk.become_report(book, taken.incident, category="x", description="", year=2026, now=LATER)
+            await desk.become_report(
+                book, taken.incident, category="x", description="", prefix="TLR", year=2026, now=LATER
+            )
 
 
 async def test_a_duplicate_gives_its_calls_and_gets_them_back(ledger: Ledger, pool: Pool) -> None:
@@ -284,7 +286,9 @@ async def test_an_officer_works_a_report_to_its_end_and_it_can_come_back(ledger:
     category = await pool.fetchval("SELECT code FROM category WHERE agency = 'dlh' LIMIT 1")
     taken = await call_from(ledger)
     async with ledger.book(by="sari") as book:
-        ticket = await desk.become_report(book, taken.incident, category=category, description="", year=2026, now=LATER)
+        ticket = await desk.become_report(
+            book, taken.incident, category=category, description="", prefix="TLR", year=2026, now=LATER
+        )
     async with ledger.book(by="dlh") as book:
         await desk.change_report(book, ticket.id, lambda r: report.take(r, "dlh", now=LATER))
         await desk.change_report(book, ticket.id, lambda r: report.progress(r, "berangkat", now=LATER))

@@ -58,7 +58,7 @@ class Clock:
 
 
 async def test_an_address_becomes_suggestions_with_our_own_kelurahan(maps: Maps, areas: Areas) -> None:
-    async with NominatimGeocoder(maps.url, areas) as service:
+    async with NominatimGeocoder(maps.url, areas, country="ID") as service:
         (place,) = await service.suggest("jl. kh hasyim ashari no12")
     assert (place.method, place.kelurahan, place.text) == ("geocoder", "36.71.05.1003", CIPONDOH_INDAH["display_name"])
     asked = maps.asked[0]
@@ -68,18 +68,18 @@ async def test_an_address_becomes_suggestions_with_our_own_kelurahan(maps: Maps,
 
 async def test_a_place_across_the_edge_is_suggested_and_one_far_away_is_not(maps: Maps, areas: Areas) -> None:
     maps.answer = lambda _: maps.json([BANDUNG, SERPONG])
-    async with NominatimGeocoder(maps.url, areas) as service:
+    async with NominatimGeocoder(maps.url, areas, country="ID") as service:
         assert [place.text for place in await service.suggest("serpong")] == ["Serpong"]
 
 
 async def test_no_answer_is_no_suggestion(maps: Maps, areas: Areas) -> None:
     maps.answer = lambda _: maps.json([])
-    async with NominatimGeocoder(maps.url, areas) as service:
+    async with NominatimGeocoder(maps.url, areas, country="ID") as service:
         assert await service.suggest("nowhere at all") == []
 
 
 async def test_too_little_to_go_by_is_not_asked(maps: Maps, areas: Areas) -> None:
-    async with NominatimGeocoder(maps.url, areas) as service:
+    async with NominatimGeocoder(maps.url, areas, country="ID") as service:
         for typed in ("", "-/,", "a b", "no"):
             assert await service.suggest(typed) == []
     assert maps.asked == []
@@ -91,7 +91,7 @@ async def test_a_slow_service_costs_its_limit_and_no_more(maps: Maps, areas: Are
         return web.Response()
 
     maps.answer = never
-    async with NominatimGeocoder(maps.url, areas, limit_s=0.15) as service:
+    async with NominatimGeocoder(maps.url, areas, country="ID", limit_s=0.15) as service:
         start = time.monotonic()
         assert await service.suggest("jalan raya") == []
         assert time.monotonic() - start < 1
@@ -113,7 +113,7 @@ async def test_a_service_that_fails_is_left_alone_for_a_while(maps: Maps, areas:
 
     clock = Clock()
     maps.answer = fail
-    async with NominatimGeocoder(maps.url, areas, breaker=Breaker(clock=clock)) as service:
+    async with NominatimGeocoder(maps.url, areas, country="ID", breaker=Breaker(clock=clock)) as service:
         for _ in range(FAILURES_ALLOWED + 4):
             assert await service.suggest("jalan raya") == []
         assert len(maps.asked) == FAILURES_ALLOWED
@@ -126,15 +126,15 @@ async def test_a_service_that_fails_is_left_alone_for_a_while(maps: Maps, areas:
 
 
 async def test_a_service_that_is_away_is_no_trouble(areas: Areas) -> None:
-    async with NominatimGeocoder("http://127.0.0.1:9", areas) as service:
+    async with NominatimGeocoder("http://127.0.0.1:9", areas, country="ID") as service:
         assert await service.suggest("jalan raya") == []
 
 
 async def test_without_an_address_there_is_no_geocoder(areas: Areas) -> None:
-    none: Geocoder = geocoder(None, areas)
+    none: Geocoder = geocoder(None, areas, country="ID")
     assert isinstance(none, NoGeocoder)
     assert await none.suggest("jalan raya") == []
-    async with NominatimGeocoder("https://maps.example.org", areas) as some:
+    async with NominatimGeocoder("https://maps.example.org", areas, country="ID") as some:
         assert isinstance(some, NominatimGeocoder)
     with pytest.raises(ValueError, match="is a URL such as"):
-        geocoder("maps.example.org", areas)
+        geocoder("maps.example.org", areas, country="ID")

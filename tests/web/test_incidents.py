@@ -264,7 +264,7 @@ async def test_incidents_are_found_by_number_callers_number_and_words(visit: Vis
         return [one["id"] for one in (await sari.get(f"/incidents?{query}")).ok()["incidents"]]
 
     assert await found(f"q={number}") == [str(wanted)]
-    for spelling in ("081234567890", "6281234567890", "%2B6281234567890", "0812-3456-7890"):
+    for spelling in ("081234567890", "6281234567890", "%2B6281234567890", "0812-3456-7890", "62+812+3456+7890"):
         assert await found(f"q={spelling}") == [str(wanted)], spelling
     assert await found("q=daan+mogot") == [str(wanted)]
     assert await found("q=100%25") == []

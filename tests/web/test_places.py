@@ -44,7 +44,7 @@ async def desk(desk: Desk, maps: Maps) -> AsyncIterator[Desk]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    async with NominatimGeocoder(f"http://{host}:{port}", desk.city.areas, limit_s=0.3) as service:
+    async with NominatimGeocoder(f"http://{host}:{port}", desk.city.areas, country="ID", limit_s=0.3) as service:
         yield replace(desk, city=replace(desk.city, geocoder=service))
     await runner.cleanup()
 

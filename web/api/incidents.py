@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+import phonenumbers
 
 from callcenter import desk as room
 from callcenter.event import JSON
@@ -62,7 +63,7 @@ async def find_incidents(desk: Desk, ask: Ask[IncidentSearch]) -> IncidentPage:
         raise Problem(403, "not.allowed", "your missions come by the push; there is no list of incidents")
     said = ask.said
     at, id_ = before_of(said.before)
-    condition, sought = _sought(said.q, redacted=ask.scope is Scope.REDACTED)
+    condition, sought = _sought(said.q, desk.city.country, redacted=ask.scope is Scope.REDACTED)
     found = await desk.pool.fetch(
         f"""{rows.INCIDENT}
             WHERE ($1::text IS NULL OR status = $1 OR ($1 = 'live' AND status IN ('open', 'triaged')))
@@ -82,7 +83,7 @@ async def find_incidents(desk: Desk, ask: Ask[IncidentSearch]) -> IncidentPage:
     return IncidentPage(incidents=page, next=next_of(found, said.limit, "opened_at"))
 
 
-def _sought(q: str | None, *, redacted: bool) -> tuple[str, list[object]]:
+def _sought(q: str | None, country: str, *, redacted: bool) -> tuple[str, list[object]]:
     """What was typed into the search: an incident's number, a telephone number, or words. As SQL, and its values."""
     q = (q or "").strip()
     if not q:
@@ -93,7 +94,7 @@ def _sought(q: str | None, *, redacted: bool) -> tuple[str, list[object]]:
         return (
             """id IN (SELECT id FROM incident WHERE number = $5
                       UNION SELECT id FROM incident WHERE caller_number = ANY($6))""",
-            [number, [] if redacted else _spellings(digits)],
+            [number, [] if redacted else _spellings(q, country)],
         )
     if redacted:
         # A search by words would tell what the redacted rows hide.
@@ -106,10 +107,17 @@ def _sought(q: str | None, *, redacted: bool) -> tuple[str, list[object]]:
     )
 
 
-def _spellings(digits: str) -> list[str]:
-    """0812…, 62812… and +62812… are one number."""
-    local = digits.removeprefix("62") if digits.startswith("62") else digits.removeprefix("0")
-    return list(dict.fromkeys([digits, f"+{digits}", f"0{local}", f"62{local}", f"+62{local}"]))
+def _spellings(typed: str, country: str) -> list[str]:
+    """However a trunk wrote a caller's number: in Indonesia 0812…, 62812… and +62812… are one."""
+    digits = re.sub(r"[^0-9]", "", typed)
+    spellings = [digits, f"+{digits}"]
+    try:
+        number = phonenumbers.parse(typed, country)
+    except phonenumbers.NumberParseException:
+        return spellings
+    world = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    home = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return list(dict.fromkeys([*spellings, world, world.removeprefix("+"), re.sub(r"[^0-9]", "", home)]))
 
 
 @route("GET", "/incidents/{id}", action="incident.read", answer=IncidentDetail)
@@ -357,7 +365,13 @@ async def make_report(desk: Desk, ask: Ask[MakeReport]) -> ReportMade:
 
     async def work(book: Book) -> Answer:
         ticket = await room.become_report(
-            book, ask.id, category=said.category, description=said.description or None, year=year, now=now
+            book,
+            ask.id,
+            category=said.category,
+            description=said.description or None,
+            prefix=desk.city.report_prefix,
+            year=year,
+            now=now,
         )
         return {"incident": str(ask.id), "report": str(ticket.id), "number": ticket.number}
 
