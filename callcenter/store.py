@@ -11,13 +11,20 @@ import asyncpg
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
-# What PostgreSQL being away looks like: a connection refused or cut, or an answer that did not come.
+# What PostgreSQL being away looks like, which passes by itself: a connection refused or cut, an answer that did not
+# come, and a server that is full, read-only, or not yet migrated. It is nobody's fault who asks: ask again.
 AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # asyncpg 0.32, 2026-11: what a connection says that was cut between two messages.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.UndefinedTableError,
 )
 
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from callcenter import desk as room
+from callcenter.store import AWAY
 from web import api, asyncapi, headers, health, meters, pages, problem
 from web.api.board import follow_live
 from web.desk import DESK, Desk
@@ -74,7 +75,7 @@ async def _ready(request: web.Request) -> web.Response:
 
 async def _metrics(request: web.Request) -> web.Response:
     desk = request.app[DESK]
-    page = await desk.meters.page(desk.pool, desk.live, problem.AWAY)
+    page = await desk.meters.page(desk.pool, desk.live, AWAY)
     return web.Response(body=page, headers={"Content-Type": meters.MEDIA_TYPE, "Cache-Control": "no-store"})
 
 
@@ -124,7 +125,7 @@ async def tend(desk: Desk, *, every_s: float = 30.0) -> None:
             await room.install_seats(desk.ledger, desk.seats, now=desk.now())
             await desk.doors.tidy()
             await api.session.free_left_seats(desk)
-        except problem.AWAY as error:
+        except AWAY as error:
             log.warning("housekeeping waits for PostgreSQL", extra={"error": type(error).__name__})
             wait_s = min(every_s, 1.0)
         await asyncio.sleep(wait_s)

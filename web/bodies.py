@@ -1,11 +1,12 @@
 """What may be sent to us: each body and each query with its bounds. What is not named here is refused, not ignored."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _CONTROL = {chr(code) for code in [*range(32), 127]}
 
 
@@ -21,6 +22,14 @@ def _printable(text: str) -> str:
     return text
 
 
+def _of_our_time(moment: datetime) -> datetime:
+    """Without this, the first and the last years of the calendar leave it when they change their zone."""
+    if not _FIRST <= moment < _LAST:
+        raise ValueError(f"a time between {_FIRST.year} and {_LAST.year}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
 Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
@@ -213,7 +222,7 @@ class RadioReport(Said):
     """What a crew said by radio, and when it was."""
 
     verb: Literal["accept", "decline", "en_route", "on_scene", "transporting", "at_hospital", "cleared"]
-    at: AwareDatetime | None = None
+    at: Moment | None = None
     reason: Reason | None = None
     outcome: Outcome | None = None
     note: Words | None = None
@@ -275,8 +284,8 @@ class TrackToken(Said):
 class Period(Said):
     """From when to when; the last 24 hours if nothing is said."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
     def bounds(self, now: datetime) -> tuple[datetime, datetime]:
         """Both ends."""

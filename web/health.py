@@ -8,8 +8,8 @@ from aiohttp import web
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
+from callcenter.store import AWAY
 from web.desk import Desk
-from web.problem import AWAY
 
 ANSWER_S: Final = 2.0
 

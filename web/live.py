@@ -22,7 +22,7 @@ from callcenter import follow
 from callcenter.bell import Bell
 from callcenter.follow import Entry, Follower
 from callcenter.refused import Refused
-from callcenter.store import Pool
+from callcenter.store import AWAY, Pool
 from web import redact, rows, shapes
 from web.frames import (
     BAD_FRAME,
@@ -40,7 +40,6 @@ from web.frames import (
     Snapshot,
 )
 from web.policy import scope
-from web.problem import AWAY
 from web.redact import Rendering, Sight
 from web.session import Doors, Session
 

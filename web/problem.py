@@ -4,14 +4,13 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-import asyncpg
 from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from callcenter.refused import Refused
-from callcenter.store import AWAY as RECORD_AWAY
+from callcenter.store import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +33,6 @@ TITLES: Final = {
 
 # Refusals are 409 unless the code says something more exact.
 _STATUS_OF_REFUSAL: Final = {"unknown": 404}
-
-# PostgreSQL is away, restarting, full, or too slow: not the asker's fault, and worth asking again.
-AWAY: Final = (
-    *RECORD_AWAY,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.ReadOnlySQLTransactionError,
-    # The tables are not there yet: the launcher migrates while we already answer.
-    asyncpg.UndefinedTableError,
-)
 
 
 class Fault(TypedDict):

@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from agi.heard import Answered, Census, Gone, Held, Resumed
@@ -13,6 +14,7 @@ from agi.scribe import TRIES, Scribe
 from agi.where import nowhere
 from callcenter import desk
 from callcenter.ledger import Ledger
+from callcenter.store import AWAY
 
 NOW = datetime(2026, 11, 24, 9, 12, 18, tzinfo=UTC)
 RING = "v=1 uniqueid={} at=1795511538.580 ani=0812 trunk=demo dialled=112 geo=Og== end=1\n"
@@ -105,6 +107,38 @@ async def test_one_bad_file_is_put_aside_and_the_rest_go_on(scribe: Scribe, spoo
         await scribe.sweep(ledger)
     assert await calls(ledger) == [("siaga-1", "ringing", True)]
     assert [path.name for path in spool.iterdir()] == ["siaga-0.ring.bad"]
+
+
+async def test_no_call_is_put_aside_while_postgresql_refuses_to_write(
+    scribe: Scribe, spool: Path, ledger: Ledger
+) -> None:
+    # A full disk and a read-only server come back; until then every file has to wait for it.
+    put(spool, "siaga-1.ring", RING.format("siaga-1"))
+    await ledger.pool.execute("SET default_transaction_read_only = on")
+    try:
+        for _ in range(TRIES):
+            with pytest.raises(AWAY):
+                await scribe.sweep(ledger)
+    finally:
+        await ledger.pool.execute("SET default_transaction_read_only = off")
+    await scribe.sweep(ledger)
+    assert await calls(ledger) == [("siaga-1", "ringing", True)]
+    assert list(spool.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        asyncpg.DiskFullError("could not extend file"),
+        asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
+        asyncpg.IdleInTransactionSessionTimeoutError("terminating connection"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+    ],
+    ids=lambda trouble: type(trouble).__name__,
+)
+def test_what_passes_by_itself_is_no_fault_of_a_call(trouble: Exception) -> None:
+    assert isinstance(trouble, AWAY)
 
 
 async def test_news_finds_its_call_in_the_spool_first(scribe: Scribe, spool: Path, ledger: Ledger) -> None:

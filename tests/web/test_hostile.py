@@ -58,6 +58,14 @@ async def test_a_latitude_that_is_no_number_on_earth_is_refused(visit: Visit, le
         assert answer.code in {"request.shape", "request.not_json"}, lat
 
 
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00%2B14:00"])
+async def test_a_time_at_the_end_of_the_calendar_is_refused(visit: Visit, end: str) -> None:
+    ratna = await visit("ratna")
+    for name in ("since", "until"):
+        answer = await ratna.get(f"/figures?{name}={end}")
+        assert (answer.status, answer.code) == (422, "request.shape"), name
+
+
 async def test_what_was_sent_is_not_repeated_in_the_refusal(visit: Visit, ledger: Ledger) -> None:
     incident = await call(ledger)
     sari = await visit("sari")
