@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -366,6 +366,9 @@ async def reroute_report(book: Book, id_: UUID, agency: str, reason: str, *, now
 # The realm that a telephone password is digested with, and that Asterisk asks with.
 SIP_REALM = "siaga112"
 
+# A screen that is open says so each minute; one that has said nothing for so long is a closed laptop.
+DESERTED_AFTER = timedelta(minutes=30)
+
 
 def seat_names(count: int) -> list[str]:
     """The names of the seats of a room with ``count`` of them: seat-01, seat-02 and so on."""
@@ -393,7 +396,10 @@ class SeatKey:
 
 
 async def take_seat(book: Book, account: str, *, seats: Sequence[str], now: datetime) -> SeatKey:
-    """Sit down at the seat one has, or at the first free one of ``seats``, with a new telephone password."""
+    """Sit down at the seat one has, or at the first free one of ``seats``, with a new telephone password.
+
+    When none is free, somebody may have closed a laptop and gone: that seat is taken over.
+    """
     mine = await book.lock_where(SEATS, "account = $1", account)
     if not mine:
         mine = await book.lock_where(
@@ -402,6 +408,8 @@ async def take_seat(book: Book, account: str, *, seats: Sequence[str], now: date
             "FOR UPDATE SKIP LOCKED)",
             list(seats),
         )
+    if not mine:
+        mine = await _deserted_seat(book, seats, now=now)
     if not mine:
         message = "all seats are taken; ask a colleague to sign out, or have more seats set up"
         raise Refused(message, code="seat.none")
@@ -418,6 +426,22 @@ async def take_seat(book: Book, account: str, *, seats: Sequence[str], now: date
         digest,
     )
     return SeatKey(state.name, password)
+
+
+async def _deserted_seat(book: Book, seats: Sequence[str], *, now: datetime) -> list[tuple[UUID, seat.Seat]]:
+    """A seat whose person has neither used a screen nor been in a call for a while; it is free afterwards."""
+    deserted = await book.lock_where(
+        SEATS,
+        "id = (SELECT s.id FROM seat s WHERE s.name = ANY($1) AND s.account IS NOT NULL AND s.since < $2 "
+        "AND NOT EXISTS (SELECT FROM session WHERE session.account = s.account AND session.seen_at >= $2 "
+        "AND session.revoked_at IS NULL AND session.expires_at > $3) "
+        "AND NOT EXISTS (SELECT FROM call WHERE call.seat = s.name AND call.status IN ('talking', 'held')) "
+        "ORDER BY s.since LIMIT 1 FOR UPDATE SKIP LOCKED)",
+        list(seats),
+        now - DESERTED_AFTER,
+        now,
+    )
+    return [(id_, book.record(SEATS, id_, state, seat.leave(state, now=now))) for id_, state in deserted]
 
 
 async def leave_seat(book: Book, account: str, *, now: datetime) -> None:

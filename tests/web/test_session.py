@@ -8,6 +8,7 @@ from callcenter.passwords import is_outdated, verify_password
 from callcenter.store import Pool
 from tests.support.database import PASSWORD
 from tests.web.conftest import Visit
+from tests.web.scene import call
 from web.app import tend
 from web.desk import Desk
 
@@ -164,6 +165,27 @@ async def test_a_full_room_says_so(visit: Visit, desk: Desk) -> None:
         "INSERT INTO account SELECT 'late', name, role, agency, unit, password_hash FROM account WHERE login = 'sari'"
     )
     assert (await (await visit("late")).post("/session/phone")).code == "seat.none"
+
+
+async def test_a_closed_laptop_holds_a_seat_only_while_there_are_others(visit: Visit, desk: Desk) -> None:
+    pool = desk.pool
+    for login in ("sari", "dewi", "ratna"):
+        (await (await visit(login)).post("/session/phone")).ok()
+    await pool.execute(
+        "INSERT INTO account SELECT 'late', name, role, agency, unit, password_hash FROM account WHERE login = 'sari'"
+    )
+    late = await visit("late")
+    # Nobody has moved for an hour, but dewi's screen is open, and ratna talks.
+    await pool.execute("UPDATE seat SET since = now() - interval '1 hour'")
+    await pool.execute("UPDATE session SET seen_at = now() - interval '1 hour' WHERE account IN ('sari', 'ratna')")
+    await call(desk.ledger)
+    await pool.execute("UPDATE call SET status = 'talking', seat = (SELECT name FROM seat WHERE account = 'ratna')")
+    left = await pool.fetchval("SELECT name FROM seat WHERE account = 'sari'")
+    assert (await late.post("/session/phone")).ok()["seat"] == left
+    assert (await late.get("/session")).ok()["seat"] == {"name": left, "status": "paused"}
+    await pool.execute("UPDATE session SET seen_at = now() WHERE account = 'sari'")
+    assert (await (await visit("sari")).post("/session/phone")).code == "seat.none"
+    assert await pool.fetch("SELECT type FROM log WHERE kind = 'seat' AND type = 'SeatLeft'")
 
 
 async def test_the_seat_of_somebody_whose_session_ended_is_freed(visit: Visit, desk: Desk) -> None:
