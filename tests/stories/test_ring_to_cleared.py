@@ -75,10 +75,10 @@ async def test_from_the_ring_to_the_end_of_the_mission(  # noqa: PLR0915 - a sto
             assert offered_s < 5
             for words in ("Pasar Anyar pintu timur", "Ibu 60 tahun sesak napas", number[-4:]):
                 await expect(crew.offer).to_contain_text(words)
-            await crew.is_pictured("unit-offer")
+            await crew.is_pictured("crew-asked")
 
             await crew.accepts()
-            await crew.is_pictured("unit")
+            await crew.is_pictured("crew-on-a-mission")
             await desk.hangs_up()
             await caller.is_hung_up_on()
 

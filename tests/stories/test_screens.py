@@ -148,7 +148,7 @@ async def test_a_screen_can_be_read_and_reached_by_everybody(
             await page.set_viewport_size({"width": width, "height": height})
             for light in LIGHTS:
                 await page.emulate_media(color_scheme=light, reduced_motion="reduce")
-                await person.is_pictured(name if (width, light) == (1366, "light") else f"{name}-{width}-{light}")
+                await person.is_pictured(f"{name}-{width}-{light}")
                 eyes = Eyes(page)
                 found = [*await eyes.barriers(), *await eyes.out_of_reach(), *await eyes.hard_to_read()]
                 wrong += [f"{width}x{height} {light}: {words}" for words in found]

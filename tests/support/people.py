@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from playwright.async_api import Error, Locator, Page, expect
 from tests.support.browser import DESK, PHONE, PICTURES, Chromium, until
 from tests.support.database import PASSWORD
 from tests.support.whole import Centre
+
+# Kept in git, so made anew only when somebody asks: SIAGA_README_PICTURES=1 make stories
+IN_THE_README: Final = {"console-1366-light": "console.png", "crew-on-a-mission": "unit.png"}
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
@@ -71,6 +76,8 @@ class Person:
             await expect(self.the("map").first).to_have_attribute("data-ready", "true")
         PICTURES.mkdir(exist_ok=True)
         await self.page.screenshot(path=PICTURES / f"{name}.png", caret="initial")
+        if name in IN_THE_README and "SIAGA_README_PICTURES" in os.environ:
+            shutil.copy(PICTURES / f"{name}.png", PICTURES / IN_THE_README[name])
 
     async def get(self, path: str) -> Mapping[str, Json]:
         """What our interface tells this person; their window's own session asks."""
