@@ -13,6 +13,11 @@ class Clock {
     }, 1000);
   }
 
+  /** A moment of this machine's, by the server's clock. */
+  fromHere(at_ms: number): number {
+    return at_ms + this.#offset_ms;
+  }
+
   /** A beat from the server: ages on screen are measured by its clock, not by this machine's. */
   heard(at: string): void {
     const theirs = Date.parse(at);

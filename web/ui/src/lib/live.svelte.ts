@@ -3,6 +3,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { post, socketAddress } from './api';
 import { clock } from './clock.svelte';
+import { session } from './session.svelte';
 import type { Board, Call, Incident, Mission, Report, Seat, Unit } from './types';
 
 const LATE_AFTER_MS = 5000;
@@ -37,6 +38,22 @@ type Frame =
 function newer<T extends { id: string; version?: number }>(rows: Map<string, T>, row: T): void {
   const had = rows.get(row.id);
   if (!had || (row.version ?? 0) >= (had.version ?? 0)) rows.set(row.id, row);
+}
+
+/**
+ * Of an incident that is over, the feed hides the caller from everybody alike. Whoever took the call is told in the desk's
+ * own answers, and keeps what they were told.
+ */
+function withCaller(row: Incident, had: Incident | undefined): Incident {
+  if (!had || isOpenIncident(row) || row.handled_by === null || row.handled_by !== session.me?.login)
+    return row;
+  const whole = (told: string | null, kept: string | null) => (told?.includes('•') ? kept : told);
+  return {
+    ...row,
+    caller_name: row.caller_name ?? had.caller_name,
+    caller_number: whole(row.caller_number, had.caller_number),
+    callback: whole(row.callback, had.callback),
+  };
 }
 
 class Live {
@@ -83,7 +100,7 @@ class Live {
 
   /** Put in whatever is newer than what we have: the feed and an answer may overtake each other. */
   know(rows: Rows): void {
-    rows.incidents?.forEach((row) => newer(this.incidents, row));
+    rows.incidents?.forEach((row) => newer(this.incidents, withCaller(row, this.incidents.get(row.id))));
     rows.missions?.forEach((row) => newer(this.missions, row));
     rows.units?.forEach((row) => newer(this.units, row));
     rows.calls?.forEach((row) => newer(this.calls, row));

@@ -11,7 +11,14 @@ class Session {
 
   async load(): Promise<Me | null> {
     try {
-      this.#accept(await get<Me>('/session'));
+      const found = await get<Me>('/session');
+      if (this.me && found.login !== this.me.login) {
+        // Somebody else signed in beside us: nothing that stands on this page may be sent under their name.
+        this.ended = true;
+        location.assign(HOME[found.role]);
+        return null;
+      }
+      this.#accept(found);
     } catch (cause) {
       if (cause instanceof Problem && cause.status === 401) {
         this.ended = this.me !== null;

@@ -16,7 +16,7 @@ import type {
   Report,
   Suggestion,
 } from '../../lib/types';
-import { drafts, isTemporary, type Draft } from './drafts.svelte';
+import { drafts, isTemporary, type Draft } from './kept.svelte';
 import { FIELDS, asChanges, asTyped, blank, differing, type Field, type Typed } from './fields';
 
 export type { Field } from './fields';
@@ -347,7 +347,7 @@ export class Sheet {
         if (!joins) this.hasEarlier = page.earlier !== null;
       }),
       get<Advice>(`/incidents/${incident}/suggestions`).then((advice) => {
-        if (here()) this.advise(advice);
+        if (here()) this.advise(advice, type);
       }),
     ]).then((results) => {
       const failed = results.find((result) => result.status === 'rejected');
@@ -381,7 +381,7 @@ export class Sheet {
     return get<Page>(`/incidents/${incident}/timeline${query({ newest: 1, limit: PAGE, ...from })}`);
   }
 
-  advise({ suggestions, others, missing }: Advice): void {
+  advise({ suggestions, others, missing }: Advice, type: string): void {
     this.suggestions = suggestions;
     this.others = others;
     this.missing = missing;
