@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeAlias
 from uuid import UUID
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[Book, UUID], Awaitable[None]]
 
-# A deadline whose handler fails this often is left alone, and people are told by the log.
+# A deadline whose handler fails this often is left alone; the log tells people, and so does /health/ready.
 GIVE_UP_AFTER = 5
 
 
@@ -27,6 +27,13 @@ async def sweep(ledger: Ledger, handlers: Mapping[str, Handler], *, by: str, lim
     while done < limit and await _sweep_one(ledger, handlers, by=by):
         done += 1
     return done
+
+
+async def give_another_chance(ledger: Ledger, kinds: Collection[str]) -> None:
+    """Try again what was left alone: this program may be the one in which the fault is repaired."""
+    await ledger.pool.execute(
+        "UPDATE timer SET attempts = 0 WHERE kind = ANY($1) AND attempts >= $2", list(kinds), GIVE_UP_AFTER
+    )
 
 
 async def _sweep_one(ledger: Ledger, handlers: Mapping[str, Handler], *, by: str) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from callcenter.ledger import Book, Ledger
 from callcenter.store import AWAY
-from callcenter.timers import Handler, sweep
+from callcenter.timers import Handler, give_another_chance, sweep
 from dispatch import sending
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,12 @@ def handlers(clock: Callable[[], datetime]) -> Mapping[str, Handler]:
 async def watch(ledger: Ledger, clock: Callable[[], datetime], *, every_s: float = EVERY_S) -> None:
     """Let deadlines go off when they are due, until cancelled. While PostgreSQL is away they wait with it."""
     what = handlers(clock)
+    is_new = True
     while True:
         try:
+            if is_new:
+                await give_another_chance(ledger, what)
+                is_new = False
             await sweep(ledger, what, by="rule")
         except AWAY as error:
             log.warning("deadlines wait for PostgreSQL", extra={"error": type(error).__name__})

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from callcenter.store import AWAY
+from callcenter.timers import GIVE_UP_AFTER
 from web.desk import Desk
 
 ANSWER_S: Final = 2.0
@@ -113,7 +114,17 @@ async def _dispatch(desk: Desk) -> Part:
     )
     if overdue:
         return Part(ok=False, detail=f"{overdue} deadlines are overdue; dispatch is down or hung, see its log")
+    given_up = await desk.pool.fetchval(_GIVEN_UP, GIVE_UP_AFTER)
+    if given_up:
+        return Part(ok=False, detail=f"{given_up} deadlines failed and were given up; see dispatch's log")
     return WELL
+
+
+# What became of the offer otherwise needs its deadline no more.
+_GIVEN_UP: Final = """
+    SELECT count(*) FROM timer t WHERE attempts >= $1
+    AND NOT EXISTS (SELECT FROM mission m WHERE m.id = t.subject AND m.status <> 'offered')
+"""
 
 
 def response(health: Health) -> web.Response:

@@ -9,6 +9,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from callcenter.store import Pool
+from callcenter.timers import GIVE_UP_AFTER
 
 if TYPE_CHECKING:
     from web.live import Live
@@ -49,7 +50,7 @@ class Meters:
         self._consoles.set(len(live))
         self._things.clear()
         try:
-            self._count(await pool.fetch(_COUNTS, timeout=2))
+            self._count(await pool.fetch(_COUNTS, GIVE_UP_AFTER, timeout=2))
         except away:
             self._record.set(0)
         else:
@@ -74,6 +75,7 @@ _COUNTS: Final = """
     UNION ALL
     SELECT 'seat', status, count(*) FROM seat GROUP BY 2
     UNION ALL
-    SELECT 'timer', CASE WHEN due_at < now() - interval '5 seconds' THEN 'overdue' ELSE 'waiting' END, count(*)
+    SELECT 'timer', CASE WHEN attempts >= $1 THEN 'given_up'
+                         WHEN due_at < now() - interval '5 seconds' THEN 'overdue' ELSE 'waiting' END, count(*)
     FROM timer GROUP BY 2
 """

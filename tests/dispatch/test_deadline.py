@@ -58,6 +58,22 @@ async def test_an_answer_and_an_expiry_in_the_same_moment_leave_one_truth(room: 
             await room.tell(mission, "cleared", at=later(70))
 
 
+async def test_what_was_given_up_gets_another_chance_when_we_start_anew(room: Room) -> None:
+    incident = await room.incident()
+    (mission,) = await room.send(incident, "AMB-01", patience=NOW)
+    await room.pool.execute("UPDATE timer SET attempts = 5")
+    assert await sweep(room.ledger, deadline.handlers(lambda: later(60)), by="rule") == 0
+    watching = asyncio.create_task(deadline.watch(room.ledger, lambda: later(60)))
+
+    async def is_over() -> bool:
+        return "MissionExpired" in await story(room.ledger, "mission", mission)
+
+    await eventually(is_over)
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+
+
 @pytest.mark.parametrize("seed", range(24))
 async def test_a_deadline_goes_off_once_though_the_sweeper_is_killed_again_and_again(
     room: Room, dsn: str, seed: int

@@ -157,6 +157,10 @@ async def test_all_parts_together_are_ready_and_one_that_hangs_or_goes_is_named(
     )
     late = await stranger.get("/health/ready", root="")
     assert (late.status, "overdue" in late.json["parts"]["dispatch"]["detail"]) == (503, True)
+    await desk.pool.execute("UPDATE timer SET attempts = 5")
+    given_up = await stranger.get("/health/ready", root="")
+    assert "1 deadlines failed and were given up" in given_up.json["parts"]["dispatch"]["detail"]
+    assert 'siaga_things{kind="timer",status="given_up"} 1.0' in (await stranger.get("/metrics", root="")).text
     sign.terminate()
     deaf = (await stranger.get("/health/ready", root="")).json["parts"]["asterisk"]
     assert (deaf["ok"], "agi does not hear Asterisk" in deaf["detail"]) == (False, True)
