@@ -255,10 +255,11 @@ class TimelineEvent(TypedDict):
 
 
 class Timeline(TypedDict):
-    """The first thing first; ``next`` is the ``after`` of the page after it."""
+    """The first thing first; ``next`` is the ``after`` of the next page, ``earlier`` the ``before`` of the one before."""
 
     events: list[TimelineEvent]
     next: int | None
+    earlier: int | None
 
 
 class SuggestedUnit(TypedDict):

@@ -146,9 +146,11 @@ class Page(Said):
 
 
 class After(Said):
-    """A page of a timeline, later than the last one of the page before."""
+    """A page of a timeline: the first later than ``after``; or, ``newest``, the last before ``before``."""
 
     after: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    newest: bool = False
+    before: Annotated[int, Field(ge=1, lt=2**63)] = 2**63 - 1
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
 

@@ -274,6 +274,24 @@ async def test_incidents_are_found_by_number_callers_number_and_words(visit: Vis
     assert (await sari.get("/incidents?before=99999999999999999999_00000000000000000000000000000000")).status == 422
 
 
+async def test_a_long_timeline_is_read_from_either_end(visit: Visit, ledger: Ledger) -> None:
+    incident = await call(ledger)
+    sari = await visit("sari")
+    for n in range(5):
+        (await sari.patch(f"/incidents/{incident}", {"changes": {"notes": f"catatan {n}"}})).ok()
+    path = f"/incidents/{incident}/timeline"
+    whole = [one["seq"] for one in (await sari.get(path)).ok()["events"]]
+    last = (await sari.get(f"{path}?newest=1&limit=3")).ok()
+    assert [one["seq"] for one in last["events"]] == whole[-3:]
+    before = (await sari.get(f"{path}?newest=1&limit=3&before={last['earlier']}")).ok()
+    assert [one["seq"] for one in before["events"]] == whole[-6:-3]
+    rest = (await sari.get(f"{path}?newest=1&before={before['earlier']}")).ok()
+    assert ([one["seq"] for one in rest["events"]], rest["earlier"], rest["next"]) == (whole[:-6], None, None)
+    first = (await sari.get(f"{path}?limit=2")).ok()
+    assert ([one["seq"] for one in first["events"]], first["earlier"]) == (whole[:2], None)
+    assert [one["seq"] for one in (await sari.get(f"{path}?after={first['next']}")).ok()["events"]] == whole[2:]
+
+
 async def test_an_unknown_id_is_not_found_whatever_is_asked_of_it(visit: Visit, units: None) -> None:
     ratna = await visit("ratna")
     unit = (await free_units(ratna))[0]["id"]

@@ -157,15 +157,24 @@ async def read_timeline(desk: Desk, ask: Ask[After]) -> Timeline:
     await desk.looked(ask, ask.id, "timeline")
     own = row["handled_by"] == ask.who.login
     to = redact.rendering_for(ask.who, ask.scope)
+    said = ask.said
     found = await desk.pool.fetch(
         """SELECT seq, at, kind, subject, type, by, data FROM log
-           WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3""",
+           WHERE incident = $1 AND seq > $2 AND seq < $3
+           ORDER BY CASE WHEN $4 THEN -seq ELSE seq END LIMIT $5""",
         ask.id,
-        ask.said.after,
-        ask.said.limit,
+        said.after,
+        said.before,
+        said.newest,
+        said.limit,
     )
     is_open = own or row["status"] in redact.LIVE
-    return Timeline(events=timeline_of(found, to, is_open=is_open), next=after_of(found, ask.said.limit))
+    going_on = after_of(found, said.limit)
+    return Timeline(
+        events=timeline_of(found[::-1] if said.newest else found, to, is_open=is_open),
+        next=None if said.newest else going_on,
+        earlier=going_on if said.newest else None,
+    )
 
 
 @route("GET", "/incidents/{id}/duplicates", action="incident.suggest", answer=Duplicates)
