@@ -255,7 +255,7 @@ class TimelineEvent(TypedDict):
 
 
 class Timeline(TypedDict):
-    """The first thing first; ``next`` is the ``after`` of the next page, ``earlier`` the ``before`` of the one before."""
+    """The first thing first. ``next`` is the ``after`` of the next page, ``earlier`` the ``before`` of the last one."""
 
     events: list[TimelineEvent]
     next: int | None
