@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/unit"
 
-BEAT_S = 5.0
+# A crew's screen says that it is late after 5 s without a word.
+BEAT_S = 2.0
 FRESH_S = 3.0
 CHECK_S = 2.0
 PING_S = 10.0

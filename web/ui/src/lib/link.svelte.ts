@@ -73,7 +73,10 @@ interface Kept {
   outbox: Word[];
 }
 
-const LATE_AFTER_MS = 12_000;
+/** The centre beats every 2 s. After this long a screen says that it is late… */
+const LATE_AFTER_MS = 5000;
+/** …and after this long the line is given up for a new one. */
+const DEAD_AFTER_MS = 12_000;
 const LONGEST_WAIT_MS = 8000;
 const ANSWER_WITHIN_MS = 6000;
 const KEPT_AS = 'siaga.unit.';
@@ -231,7 +234,7 @@ export class Link {
   #watch(): void {
     const socket = this.#socket;
     if (!socket) return;
-    const silent = Date.now() - this.#heardAt > LATE_AFTER_MS;
+    const silent = Date.now() - this.#heardAt > DEAD_AFTER_MS;
     const unanswered = this.#saying !== null && Date.now() - this.#saying.since > ANSWER_WITHIN_MS;
     if (!silent && !unanswered) return;
     // A line that is open and dead would hold everything back: leave it and take a new one at once.
