@@ -202,8 +202,9 @@ async def _end(ledger: Ledger, ends: Ends) -> None:
         await desk.call_answered(ledger, ends.uniqueid, seat_name=ends.seat, at=ends.answered_at)
     if ends.answered_at is None:
         await desk.call_abandoned(ledger, ends.uniqueid, at=ends.at)
-    else:
-        await desk.call_ended(ledger, ends.uniqueid, cause=ends.cause, at=ends.at)
+    # Also then: a spoilt line forgets that somebody picked up, and over is over. After an abandoned call it changes
+    # nothing.
+    await desk.call_ended(ledger, ends.uniqueid, cause=ends.cause, at=ends.at)
 
 
 async def _import_back(ledger: Ledger, file: _File) -> None:

@@ -84,6 +84,17 @@ async def test_an_end_without_an_answer_is_an_abandoned_call(scribe: Scribe, spo
     assert await calls(ledger) == [("siaga-1", "abandoned", True)]
 
 
+@pytest.mark.parametrize("text", ["", "v=1 uniqueid=siaga-1 at=1795511541.305 ans", END.format("siaga-1", "", "")])
+async def test_a_spoilt_end_still_ends_a_conversation(scribe: Scribe, spool: Path, ledger: Ledger, text: str) -> None:
+    # The disk of the spool was full.
+    put(spool, "siaga-1.ring", RING.format("siaga-1"))
+    scribe.tell(Answered("siaga-1", "desk-01", NOW))
+    await scribe.write_what_was_told(ledger)
+    put(spool, "siaga-1.end", text)
+    await scribe.sweep(ledger)
+    assert await calls(ledger) == [("siaga-1", "ended", True)]
+
+
 async def test_an_end_of_an_unknown_call_is_put_away(scribe: Scribe, spool: Path, ledger: Ledger) -> None:
     put(spool, "siaga-9.end", END.format("siaga-9", "", ""))
     await scribe.sweep(ledger)
