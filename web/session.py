@@ -20,6 +20,7 @@ from callcenter.passwords import hash_password, is_outdated, verify_password
 from callcenter.store import Pool
 from web.policy import NOBODY, Role, Viewer
 from web.problem import Problem
+from web.tries import Tries
 
 COOKIE: Final = "siaga_session"
 CSRF_HEADER: Final = "X-CSRF-Token"
@@ -39,11 +40,6 @@ class Limits:
 # A shift has eight hours and a handover; a crew's phone rests in a pocket all day.
 LIMITS: Final = {Role.UNIT: Limits(timedelta(hours=14), timedelta(hours=26))}
 USUAL_LIMITS: Final = Limits(timedelta(hours=2), timedelta(hours=12))
-
-# After the third failure the next try must wait 2, 4, 8 … seconds, never more than a minute.
-_FREE_TRIES: Final = 3
-_LONGEST_WAIT_S: Final = 60
-_FORGET_S: Final = 3600
 
 # Writing down that a session is used, at most this often.
 _TOUCH: Final = timedelta(seconds=60)
@@ -91,6 +87,7 @@ class Doors:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.tries = Tries(pool)
         # argon2 takes 64 MiB and a core for some 50 ms; two at a time leave the rest of the machine to the calls.
         self._hashing = asyncio.Semaphore(2)
         self._decoy: str | None = None
@@ -119,44 +116,15 @@ class Doors:
     async def sign_in(self, login: str, password: str, *, peer: str) -> SignedIn:
         """Let somebody in, or say no: in the same words and the same time whether the name or the password is wrong."""
         door = f"{login} from {peer}"
-        await self._wait_turn(door)
+        await self.tries.count(door)
         row = await self._pool.fetchrow("SELECT * FROM account WHERE login = $1 AND active", login)
         kept = await self._decoy_hash() if row is None else row["password_hash"]
         if not await self._verify(kept, password) or row is None:
             raise Problem(401, "session.wrong", "name or password is wrong; check both and try again")
-        await self._pool.execute("DELETE FROM sign_in_failure WHERE login = $1", door)
+        await self.tries.forget(door)
         if is_outdated(kept):
             await self._rehash(login, password)
         return await self._open(row)
-
-    async def _wait_turn(self, door: str) -> None:
-        """Count the try before it is made, so that a hundred at once count as a hundred."""
-        counted = await self._pool.fetchval(
-            """INSERT INTO sign_in_failure AS f (login, failures) VALUES ($1, 1)
-               ON CONFLICT (login) DO UPDATE
-               SET failures = CASE WHEN f.last_at < now() - make_interval(secs => $4) THEN 1 ELSE f.failures + 1 END,
-                   last_at = now()
-               WHERE f.failures <= $2
-                  OR f.last_at <= now() - make_interval(secs => least(2 ^ least(f.failures - $2, 10), $3))
-               RETURNING failures""",
-            door,
-            _FREE_TRIES,
-            _LONGEST_WAIT_S,
-            _FORGET_S,
-        )
-        if counted is not None:
-            return
-        wait_s = await self._pool.fetchval(
-            """SELECT ceil(extract(epoch FROM last_at - now()) + least(2 ^ least(failures - $2, 10), $3))
-               FROM sign_in_failure WHERE login = $1""",
-            door,
-            _FREE_TRIES,
-            _LONGEST_WAIT_S,
-        )
-        wait_s = max(1, int(wait_s or 1))
-        raise Problem(
-            429, "session.slow_down", f"too many tries; wait {wait_s} seconds and try again", retry_after_s=wait_s
-        )
 
     async def _verify(self, kept: str, password: str) -> bool:
         async with self._hashing:
@@ -240,9 +208,7 @@ class Doors:
 
     async def tidy(self) -> None:
         """Forget what is over: old tries, tickets and sessions."""
-        await self._pool.execute(
-            "DELETE FROM sign_in_failure WHERE last_at < now() - make_interval(secs => $1)", _FORGET_S
-        )
+        await self.tries.tidy()
         await self._pool.execute("DELETE FROM ticket WHERE expires_at < now()")
         await self._pool.execute("DELETE FROM session WHERE expires_at < now() - interval '1 day'")
         # A client that has not asked again for a week will not.

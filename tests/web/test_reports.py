@@ -10,6 +10,7 @@ from callcenter.ledger import Ledger
 from tests.web.browser import Browser
 from tests.web.conftest import Visit
 from tests.web.scene import NUMBER, a_category, call
+from web.api.track import FREE_TRIES
 
 PERSONAL = (
     "Siti Aminah",
@@ -107,6 +108,35 @@ async def test_without_the_secret_nobody_follows_a_report(visit: Visit, ledger: 
     assert {**wrong_token.json, "request": ""} == {**no_report.json, "request": ""}
     assert (await citizen.get(f"/track/{number}")).code == "request.shape"
     assert (await citizen.get(f"/track/{number.lower()}?token={token}")).status == 200
+
+
+async def test_the_code_can_be_read_out_and_typed_by_hand(visit: Visit, ledger: Ledger) -> None:
+    sari, citizen = await visit("sari"), await visit()
+    answer = await made(sari, ledger)
+    way, _, code = way_to(answer["tracking_url"]).partition("token=")
+    assert re.fullmatch(r"[0-9ABCDEFGHJKMNPQRSTVWXYZ]{12}", code)
+    heard = code.lower().replace("0", "o").replace("1", "l")
+    for typed in (heard, heard.replace("l", "i").upper(), f"{code[:4]}-{code[4:8]}-{code[8:]}"):
+        assert (await citizen.get(f"{way}token={typed}")).ok()["number"] == answer["number"], typed
+
+
+async def test_who_guesses_codes_waits_longer_and_longer_and_who_knows_one_does_not(
+    visit: Visit, ledger: Ledger
+) -> None:
+    sari, citizen = await visit("sari"), await visit()
+    answer = await made(sari, ledger)
+    known = way_to(answer["tracking_url"])
+    for _ in range(2 * FREE_TRIES):
+        assert (await citizen.get(known)).status == 200
+    guesses = [await citizen.get(f"/track/{answer['number']}?token={n:012}") for n in range(FREE_TRIES + 2)]
+    assert [guess.status for guess in guesses] == [404] * (FREE_TRIES + 1) + [429]
+    assert 1 <= int(guesses[-1].headers["Retry-After"]) <= 2
+    # Another number, from the same address; and the same number, from another address.
+    assert (await citizen.get("/track/TLR-2026-000002?token=1")).status == 429
+    await ledger.pool.execute("DELETE FROM sign_in_failure WHERE login LIKE 'track from %'")
+    assert (await citizen.get(known)).status == 429
+    await ledger.pool.execute("UPDATE sign_in_failure SET last_at = now() - interval '61 seconds'")
+    assert (await citizen.get(known)).status == 200
 
 
 async def test_a_report_of_another_agency_looks_like_no_report(visit: Visit, ledger: Ledger) -> None:

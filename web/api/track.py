@@ -10,6 +10,9 @@ from web.openapi import Ask, route
 from web.problem import Problem
 from web.tracking import is_token
 
+# Wrong ones, each hour: half a town may share one address of a mobile network.
+FREE_TRIES: Final = 20
+
 # The events a citizen hears of, by the public name of the step. What is not here stays inside.
 STEPS: Final = {
     "ReportMade": "received",
@@ -32,8 +35,14 @@ async def track_report(desk: Desk, ask: Ask[TrackToken]) -> Track:
     """Where a report stands."""
     number = ask.part("number").upper()
     unknown = Problem(404, "unknown", "there is no report with this number and code; check both")
+    # Counted for the address and for the ticket, so that many from one place and one from many places both get slow.
+    peer, ticket = f"track from {desk.doorplate.peer(ask.http)}", f"track {number[:40]}"
+    await desk.doors.tries.count(peer, free=FREE_TRIES)
+    await desk.doors.tries.count(ticket, free=FREE_TRIES)
     if not is_token(desk.secret, number, ask.said.token):
         raise unknown
+    await desk.doors.tries.take_back(peer)
+    await desk.doors.tries.take_back(ticket)
     row = await desk.pool.fetchrow(
         """SELECT r.id, r.number, r.status, r.created_at, c.code AS category, c.name, c.name_en, a.name AS area
            FROM report r JOIN category c ON c.code = r.category
