@@ -278,9 +278,9 @@ class Reroute(Said):
 
 
 class TrackToken(Said):
-    """The secret that came with the ticket number."""
+    """The code that came with the ticket number, as it was typed."""
 
-    token: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+    token: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9 -]+$")]
 
 
 class Period(Said):

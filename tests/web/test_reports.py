@@ -116,7 +116,7 @@ async def test_the_code_can_be_read_out_and_typed_by_hand(visit: Visit, ledger: 
     way, _, code = way_to(answer["tracking_url"]).partition("token=")
     assert re.fullmatch(r"[0-9ABCDEFGHJKMNPQRSTVWXYZ]{12}", code)
     heard = code.lower().replace("0", "o").replace("1", "l")
-    for typed in (heard, heard.replace("l", "i").upper(), f"{code[:4]}-{code[4:8]}-{code[8:]}"):
+    for typed in (heard, heard.replace("l", "i").upper(), f"{code[:4]}-{code[4:8]}+{code[8:]}"):
         assert (await citizen.get(f"{way}token={typed}")).ok()["number"] == answer["number"], typed
 
 
