@@ -8,7 +8,7 @@ read, so what happens in between reaches it twice rather than never, and it know
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -287,8 +287,19 @@ class Live:
     async def _render(self, batch: Sequence[Entry], renderings: set[Rendering]) -> dict[Rendering, bytes]:
         touched = touched_by(batch)
         whole = await self._rows(touched)
-        rerouted = {entry.subject for entry in batch if entry.type == "ReportRerouted"}
-        return {to: _bytes(_changes(batch, whole, rerouted, to)) for to in renderings}
+        had = await self._had({entry.subject for entry in batch if entry.type == "ReportRerouted"})
+        return {to: _bytes(_changes(batch, whole, had, to)) for to in renderings}
+
+    async def _had(self, rerouted: set[UUID]) -> dict[UUID, set[str]]:
+        """Which agencies each of these reports has ever been with: they have been shown it, nobody else has."""
+        if not rerouted:
+            return {}
+        found = await self._pool.fetch(
+            """SELECT subject, array_agg(data ->> 'agency') AS agencies FROM log
+               WHERE kind = 'report' AND subject = ANY($1) AND data ? 'agency' GROUP BY subject""",
+            list(rerouted),
+        )
+        return {row["subject"]: set(row["agencies"]) for row in found}
 
     async def _rows(self, touched: Touched) -> shapes.Board:
         return shapes.Board(
@@ -362,7 +373,7 @@ class Live:
         )
         whole = await self._rows(touched)
         for to in {console.to for console in self._consoles if console.to.sight in {Sight.WHOLE, Sight.WORKING}}:
-            frame = _bytes(_changes([], whole, set(), to, cursor=cursor))
+            frame = _bytes(_changes([], whole, {}, to, cursor=cursor))
             for console in self._consoles:
                 if console.to == to:
                     console.put(frame)
@@ -399,12 +410,13 @@ class Live:
 
 
 def _changes(
-    batch: Sequence[Entry], whole: shapes.Board, rerouted: set[UUID], to: Rendering, *, cursor: str = ""
+    batch: Sequence[Entry], whole: shapes.Board, had: Mapping[UUID, set[str]], to: Rendering, *, cursor: str = ""
 ) -> Changes:
     """A batch as one rendering shows it. Also an empty one is sent, so that the cursor goes on."""
     shown = redact.board(whole, to)
     events = [_head(entry) for entry in batch if _hears(entry, shown, to)]
-    gone = rerouted - {row["id"] for row in shown["reports"]} if to.sight is Sight.QUEUE else set()
+    theirs = {id_ for id_, agencies in had.items() if to.agency in agencies}
+    gone = theirs - {row["id"] for row in shown["reports"]} if to.sight is Sight.QUEUE else set()
     return Changes(
         type="changes", cursor=batch[-1].cursor if batch else cursor, events=events, gone=sorted(gone), **shown
     )

@@ -216,8 +216,8 @@ async def test_an_officer_follows_the_queue_of_their_agency_and_is_told_what_lef
     visit: Visit, ledger: Ledger
 ) -> None:
     sari, ratna = await visit("sari"), await visit("ratna")
-    theirs, other = await (await visit("dlh")).follow(), await (await visit("pupr")).follow()
-    for console in (theirs, other):
+    theirs, other, third = [await (await visit(login)).follow() for login in ("dlh", "pupr", "dishub")]
+    for console in (theirs, other, third):
         assert (await frame(console, "snapshot"))["reports"] == []
     incident = await call(ledger)
     answer = (await sari.post(f"/incidents/{incident}/report", {"category": await a_category(sari)})).ok()
@@ -233,6 +233,13 @@ async def test_an_officer_follows_the_queue_of_their_agency_and_is_told_what_lef
     assert (left["gone"], left["reports"], left["events"]) == ([report], [], [])
     come = await change(other, "ReportRerouted")
     assert [one["agency"] for one in come["reports"]] == ["pupr"]
+    # Whom it never was with learns nothing, not even that there is such a report.
+    (await sari.post(f"/incidents/{await call(ledger)}/report", {"category": await a_category(sari, "dishub")})).ok()
+    while True:
+        heard = await frame(third, "changes")
+        assert report not in str(heard)
+        if heard["reports"]:
+            break
 
 
 async def test_an_unknown_ticket_opens_nothing(visit: Visit) -> None:
