@@ -146,7 +146,15 @@ export function style(areas: Boundaries, dark: boolean, tiles: string | null): S
         id: 'reach',
         type: 'fill',
         source: 'reach',
-        paint: { 'fill-color': ink.sure, 'fill-opacity': 0.16, 'fill-outline-color': ink.sure },
+        // A circle as wide as a district would tint the whole map: then its edge is enough.
+        filter: ['<=', ['get', 'radius_m'], 2000],
+        paint: { 'fill-color': ink.sure, 'fill-opacity': 0.16 },
+      },
+      {
+        id: 'reach-edge',
+        type: 'line',
+        source: 'reach',
+        paint: { 'line-color': ink.sure, 'line-width': 1.5 },
       },
       names('kecamatan-name', 'kecamatanNames', 13, 0, 12.6),
       names('kelurahan-name', 'kelurahanNames', 12, 12.6, 24),
@@ -210,7 +218,9 @@ export function reachData(lat: number, lon: number, radius_m: number | null): Fe
   });
   return {
     type: 'FeatureCollection',
-    features: [{ type: 'Feature', properties: {}, geometry: { type: 'Polygon', coordinates: [ring] } }],
+    features: [
+      { type: 'Feature', properties: { radius_m }, geometry: { type: 'Polygon', coordinates: [ring] } },
+    ],
   };
 }
 
