@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from callcenter.store import AWAY, open_pool
-from config.pbx import Exchange
+from config.pbx import Exchange, die_with_parent
 from config.postgres import Server
 from tests.support import pbx, sip
 from tests.support.broken import BROKEN
@@ -94,6 +95,50 @@ async def test_neither_dispatch_nor_web_is_needed_to_answer(
     with capfd.disabled():
         hold_the_promise("dispatch and web absent", await answer_delay(room.folder, room.exchange), normal_s)
     await room.becomes("ended", "ended")
+
+
+@contextlib.asynccontextmanager
+async def frozen(program: str, folder: Path, dsn: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One of the other two daemons, ready for its work and then stopped in the midst of it."""
+    ports = {"web": sip.free_port(), "dispatch": sip.free_port()}
+    log = folder / f"{program}.log"
+    env = {
+        "SIAGA_DSN": dsn,
+        "SIAGA_STATE": str(folder),
+        "SIAGA_HTTP_PORT": str(ports["web"]),
+        "SIAGA_PUSH_PORT": str(ports["dispatch"]),
+    }
+    with log.open("wb") as said:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", program, env={**os.environ, **env}, stderr=said, preexec_fn=die_with_parent
+        )
+    try:
+
+        async def is_at_work() -> bool:
+            return pbx.is_listening(ports[program])
+
+        assert await eventually(is_at_work, within_s=20), log.read_text()
+        process.send_signal(signal.SIGSTOP)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize("program", ["web", "dispatch"])
+async def test_with_web_or_dispatch_stopped_the_phone_rings_and_the_call_is_recorded_at_once(
+    room: Room, agi: Agi, normal_s: float, dsn: str, program: str
+) -> None:
+    async with frozen(program, room.folder, dsn) as process:
+        async with room.call("0811") as caller:
+            hold_the_promise(f"{program} stopped", await caller.answered(within_s=20), normal_s)
+            # Nothing of it waits for the one that hangs.
+            await room.becomes("ended", "talking")
+        await room.becomes("ended", "ended")
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
 async def test_a_call_that_came_and_went_while_all_were_dead_becomes_one_incident(room: Room, agi: Agi) -> None:
