@@ -17,7 +17,7 @@ from callcenter.store import AWAY, Pool, open_pool
 from config import citypack
 from config.log import log_to_stderr
 from config.settings import Settings, SettingsError, load
-from dispatch import deadline, sending
+from dispatch import deadline, house, sending
 from dispatch.audit import Count, audit
 from dispatch.push import Push, utc_now
 from dispatch.unit import Equipment
@@ -92,6 +92,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             tasks.create_task(bell.tend(pool)),
             tasks.create_task(deadline.watch(ledger, utc_now)),
             tasks.create_task(register_units(ledger, settings)),
+            tasks.create_task(house.keep(pool)),
         ]
         async with push.open() as port:
             log.info("ready", port=port)
