@@ -115,6 +115,8 @@ class Push:
                         await server.wait_closed()
                 for task in owned:
                     task.cancel()
+                # What is being written now, that a crew has come, must not be written after we said that all are gone.
+                await asyncio.wait(owned, timeout=CLOSE_S)
                 await self._put_away()
 
     async def _serve(self) -> Server:
