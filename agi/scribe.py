@@ -46,7 +46,8 @@ class _File:
     written_at: datetime
 
     def age_s(self, now: datetime) -> float:
-        return (now - self.written_at).total_seconds()
+        """How far from now it was written: the clock may have been put back since."""
+        return abs((now - self.written_at).total_seconds())
 
 
 class Scribe:
@@ -107,11 +108,13 @@ class Scribe:
         if isinstance(news, Census):
             await self._close_lost_lines(ledger, news)
             return
-        # A call has to be there before anything can happen to it.
-        await self._import_rings(ledger, news.uniqueid)
+        # A call has to be there before anything can happen to it. A file that was cut short knows less than we do.
+        if not isinstance(news, Rang) or self._is_whole(news.uniqueid):
+            await self._import_rings(ledger, news.uniqueid)
         match news:
             case Rang():
                 await desk.take_call(ledger, news)
+                remove_rings(self.spool, news.uniqueid)
             case Answered(uniqueid, seat, at):
                 await desk.call_answered(ledger, uniqueid, seat_name=seat, at=at)
             case Held(uniqueid, at):
@@ -150,6 +153,10 @@ class Scribe:
             file = _read(path)
             if file is not None and (is_whole(file.text) or file.age_s(now) >= RIPE_S):
                 await self._or_park(path, _import_back(ledger, file))
+
+    def _is_whole(self, uniqueid: str) -> bool:
+        file = _read(self.spool / f"{uniqueid}.ring")
+        return file is not None and is_whole(file.text)
 
     async def _import_rings(self, ledger: Ledger, uniqueid: str) -> None:
         file = _read(self.spool / f"{uniqueid}.ring")

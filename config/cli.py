@@ -29,7 +29,7 @@ def run() -> None:
 
     try:
         asyncio.run(launch(load()))
-    except (SettingsError, *TROUBLE) as trouble:
+    except (SettingsError, OSError, *TROUBLE) as trouble:
         _fail(trouble, hint="siaga112 doctor looks the whole machine over")
 
 
@@ -72,7 +72,7 @@ def migrate() -> None:
 
     try:
         asyncio.run(work(load()))
-    except (SettingsError, *TROUBLE) as trouble:
+    except (SettingsError, OSError, *TROUBLE) as trouble:
         _fail(trouble)
     _say("the database is at today's schema")
 
@@ -125,7 +125,7 @@ def audit(context: typer.Context) -> None:
 
     try:
         raise typer.Exit(asyncio.run(work(load())))
-    except (SettingsError, *TROUBLE) as trouble:
+    except (SettingsError, OSError, *TROUBLE) as trouble:
         _fail(trouble)
 
 

@@ -77,6 +77,12 @@ async def test_a_call_that_fastagi_is_taking_now_is_left_alone(scribe: Scribe, s
     assert await calls(ledger) == []
 
 
+async def test_a_clock_put_back_holds_up_no_call(scribe: Scribe, spool: Path, ledger: Ledger) -> None:
+    put(spool, "siaga-1.ring", RING.format("siaga-1"), age_s=-3600)
+    await scribe.sweep(ledger)
+    assert await calls(ledger) == [("siaga-1", "ringing", True)]
+
+
 async def test_an_end_without_an_answer_is_an_abandoned_call(scribe: Scribe, spool: Path, ledger: Ledger) -> None:
     put(spool, "siaga-1.ring", RING.format("siaga-1"), age_s=0)
     put(spool, "siaga-1.end", END.format("siaga-1", "", ""), age_s=0)
@@ -159,6 +165,20 @@ async def test_news_finds_its_call_in_the_spool_first(scribe: Scribe, spool: Pat
     scribe.tell(Resumed("siaga-1", NOW))
     await scribe.write_what_was_told(ledger)
     assert await calls(ledger) == [("siaga-1", "talking", True)]
+
+
+@pytest.mark.parametrize(("text", "number"), [("", "0812"), (RING.format("siaga-1").replace("0812", "0813"), "0813")])
+async def test_the_number_is_kept_though_the_spool_was_full(
+    scribe: Scribe, spool: Path, ledger: Ledger, text: str, number: str
+) -> None:
+    # PostgreSQL was full too, so the call waits in our memory. A whole file knows at least as much: it may be all
+    # there is when the caller hung up before we could ask.
+    rings = read_rings(RING.format("siaga-1"), uniqueid="siaga-1", at=NOW)
+    put(spool, "siaga-1.ring", text)
+    scribe.tell(rang(rings, nowhere))
+    await scribe.write_what_was_told(ledger)
+    assert await ledger.pool.fetchval("SELECT ani FROM call") == number
+    assert list(spool.iterdir()) == []
 
 
 async def test_a_call_taken_twice_at_once_is_one_call(scribe: Scribe, spool: Path, ledger: Ledger) -> None:

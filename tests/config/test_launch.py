@@ -13,7 +13,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from typer.testing import CliRunner
 
+from config.cli import app
 from config.launch import LaunchError, daemon_env, database, exchange, only_one, prepare, running_process, welcome
 from config.postgres import Server
 from config.settings import Settings, load
@@ -205,3 +207,14 @@ async def test_a_database_of_ours_left_by_nobody_is_not_in_the_way_of_the_next(s
     await server.stop()
     async with database(settings, lambda _: None) as dsn:
         assert dsn == settings.database
+
+
+@pytest.mark.parametrize("command", ["run", "migrate", "audit"])
+def test_a_state_folder_that_cannot_be_is_told_in_a_sentence(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SIAGA_STATE", str(tmp_path / "file" / "state"))
+    result = CliRunner().invoke(app, [command])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "Not a directory" in result.stderr

@@ -240,7 +240,7 @@ async def test_a_line_without_a_way_out_says_so(tmp_path: Path, dsn: str, pool: 
 
 async def test_nobody_outside_finds_the_way_in_or_out(room: Room, agi: Agi, phone: sip.Desk) -> None:
     """What comes in on the trunk, even from where we dial to, is a call to 112 or nothing, whatever it names."""
-    for dialled, said in (("s", "180"), ("081234567890", "180"), ("siaga-ring-back", "404")):
+    for dialled, said in (("s", "180"), ("081234567890", "180"), ("siaga-ring-back", "180"), ("h", "484")):
         async with room.call(dialled=dialled) as caller:
             await caller.sipp.first(f"SIP/2.0 {said}")
     assert phone.invitations == []
