@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from operator import itemgetter
 from uuid import UUID
 
 from dispatch.unit import Status
@@ -101,24 +102,23 @@ class Advice:
 
 def advise(need: Need, candidates: Iterable[Candidate], *, incident: UUID | None = None, now: datetime) -> Advice:
     """Rank the able units by the time they need, honest about what we do not know."""
-    ranked: list[tuple[float, str, Candidate, Suggestion]] = []
+    ranked: list[tuple[float, int, str, Candidate, Suggestion]] = []
     others: list[Suggestion] = []
     for candidate in candidates:
-        line, cost_s = _line(need, candidate, now)
-        obstacles = _obstacles(candidate, incident, line)
-        if obstacles:
-            others.append(replace(line, reasons=tuple(dict.fromkeys((*obstacles, *line.reasons)))))
+        line, cost_s, can_go = _line(need, candidate, incident, now)
+        if can_go:
+            ranked.append((cost_s, line.distance_m or 0, candidate.call_sign, candidate, line))
         else:
-            ranked.append((cost_s, candidate.call_sign, candidate, line))
-    ranked.sort(key=lambda one: one[:2])
+            others.append(line)
+    ranked.sort(key=itemgetter(0, 1, 2))
     picked, missing = _pick(need.capabilities, [candidate for *_, candidate, _ in ranked])
-    suggested = [replace(line, picked=line.unit in picked) for *_, line in ranked]
+    suggested = [replace(line, picked=True) if line.unit in picked else line for *_, line in ranked]
     others.sort(key=lambda line: (not line.capable, line.distance_m or 0, line.call_sign))
     return Advice(tuple(suggested), tuple(others), missing)
 
 
-def _line(need: Need, candidate: Candidate, now: datetime) -> tuple[Suggestion, float]:
-    """What can be said of a unit, and its cost: the seconds it needs plus what we do not know of them."""
+def _line(need: Need, candidate: Candidate, incident: UUID | None, now: datetime) -> tuple[Suggestion, float, bool]:
+    """What can be said of a unit; its cost, the seconds it needs and those we do not know of; whether it can go."""
     reasons = [_capability(need, candidate)]
     age_s = None if candidate.position_at is None else max(0, round((now - candidate.position_at).total_seconds()))
     lat, lon, extra_s = candidate.lat, candidate.lon, 0.0
@@ -139,6 +139,7 @@ def _line(need: Need, candidate: Candidate, now: datetime) -> tuple[Suggestion, 
     else:
         distance_m = haversine_m(need.lat, need.lon, lat, lon)
         travel_s = eta_s(distance_m, speed_kmh=cruise_kmh(candidate.kind))
+    obstacles = _obstacles(candidate, incident, reasons)
     line = Suggestion(
         unit=candidate.unit,
         call_sign=candidate.call_sign,
@@ -148,9 +149,9 @@ def _line(need: Need, candidate: Candidate, now: datetime) -> tuple[Suggestion, 
         position_age_s=age_s,
         capable=reasons[0] is not Reason.NOT_CAPABLE,
         picked=False,
-        reasons=tuple(reasons),
+        reasons=tuple(dict.fromkeys((*obstacles, *reasons))),
     )
-    return line, (travel_s or 0) + extra_s
+    return line, (travel_s or 0) + extra_s, not obstacles
 
 
 def _capability(need: Need, candidate: Candidate) -> Reason:
@@ -160,9 +161,9 @@ def _capability(need: Need, candidate: Candidate) -> Reason:
     return Reason.PARTLY_CAPABLE if wanted & candidate.capabilities else Reason.NOT_CAPABLE
 
 
-def _obstacles(candidate: Candidate, incident: UUID | None, line: Suggestion) -> list[Reason]:
+def _obstacles(candidate: Candidate, incident: UUID | None, reasons: Sequence[Reason]) -> list[Reason]:
     """Why this unit is not suggested at all."""
-    obstacles = [] if line.capable else [Reason.NOT_CAPABLE]
+    obstacles = [Reason.NOT_CAPABLE] if Reason.NOT_CAPABLE in reasons else []
     match candidate.status:
         case Status.OFF_DUTY:
             obstacles.append(Reason.OFF_DUTY)
@@ -174,7 +175,7 @@ def _obstacles(candidate: Candidate, incident: UUID | None, line: Suggestion) ->
         obstacles.append(Reason.HERE if candidate.busy_with == incident else Reason.BUSY)
     if candidate.answered is not None:
         obstacles.append(candidate.answered)
-    if Reason.POSITION_LOST in line.reasons:
+    if Reason.POSITION_LOST in reasons:
         obstacles.append(Reason.POSITION_LOST)
     return obstacles
 

@@ -4,15 +4,15 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import create, follow, intake, nearest, push
+from tests.bench import create, follow, intake, push, rank
 from tests.bench.result import Result, say
 
 BENCHES: dict[str, Callable[[], Awaitable[Sequence[Result]]]] = {
     "create": create.run,
     "follow": follow.run,
     "intake": intake.run,
-    "nearest": nearest.run,
     "push": push.run,
+    "rank": rank.run,
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from tests.bench import create, follow, intake, nearest, push
+from tests.bench import create, follow, intake, push, rank
 from tests.bench.__main__ import BENCHES
 from tests.bench.result import Result
 from tests.support.sip import needs_sipp
@@ -14,8 +14,8 @@ TINY: dict[str, Callable[[], Awaitable[Sequence[Result]]]] = {
     "create": lambda: create.run(rounds=1, round_s=0.3),
     "follow": lambda: follow.run(rounds=1, round_s=0.3),
     "intake": lambda: intake.run(rounds=1, calls=10),
-    "nearest": lambda: nearest.run(questions=20),
     "push": lambda: push.run(fan_out=[(20, 2)], units=20, rounds=1, paced_s=0.2),
+    "rank": lambda: rank.run(questions=2),
 }
 SLOW = {
     "follow": [pytest.mark.slow],

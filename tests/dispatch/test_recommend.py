@@ -110,6 +110,19 @@ def test_when_nobody_can_go_nobody_is_next() -> None:
     assert advise(HERE, [], now=NOW).missing == ("medical",)
 
 
+def test_of_two_that_need_the_same_seconds_the_nearer_comes_first() -> None:
+    assert order(ambulance(1, north_km=1.001), ambulance(2, north_km=1.0)) == ["AMB-02", "AMB-01"]
+
+
+@given(st.lists(st.tuples(st.floats(-6.26, -6.09), st.floats(106.55, 106.75)), min_size=1, max_size=60))
+def test_free_units_of_one_kind_with_fresh_positions_stand_in_the_order_of_their_distance(
+    spots: list[tuple[float, float]],
+) -> None:
+    units = [replace(ambulance(n), lat=lat, lon=lon) for n, (lat, lon) in enumerate(spots)]
+    found = [line.distance_m for line in advise(HERE, units, now=NOW).suggested]
+    assert found == sorted(round(haversine_m(-6.17, 106.64, *spot)) for spot in spots)
+
+
 @given(
     st.lists(
         st.builds(
