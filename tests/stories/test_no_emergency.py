@@ -14,7 +14,8 @@ async def test_a_call_that_is_no_emergency_is_one_key_and_can_be_taken_back(town
     centre = town.centre
     async with town.desk("dewi") as desk:
         for outcome, key in KEYS.items():
-            async with centre.caller(centre.new_number()) as caller:
+            number = centre.new_number()
+            async with centre.caller(number) as caller:
                 incident = await desk.is_rung()
                 await desk.answers()
                 await expect(desk.form).to_have_attribute("data-incident", incident)
@@ -31,6 +32,9 @@ async def test_a_call_that_is_no_emergency_is_one_key_and_can_be_taken_back(town
 
             (row,) = await centre.look_up("SELECT call_class FROM call WHERE incident = $1", UUID(incident))
             assert row["call_class"] == outcome
+
+            # Whoever took the call may ring back still: only to others the number is half hidden from now on.
+            await expect(desk.form).to_contain_text(f"{number[:4]}-{number[4:8]}-{number[8:]}")
 
 
 async def until_it_is(town: Town, incident: str, status: str, outcome: str | None) -> None:

@@ -36,7 +36,7 @@ async def test_what_was_typed_without_a_record_is_found_again_by_who_typed_it_an
         await desk.page.get_by_role("button", name=f"#{row['number']}").click()
         await desk.keys.press("Alt+n")
         await desk.keys.type("Jalan tertutup.")
-        await draft.get_by_role("button", name="Masukkan ke formulir").click()
+        await draft.get_by_role("button", name="Ke formulir").click()
         await expect(draft).to_have_count(0)
         await desk.has_saved()
         [row] = await centre.look_up(sought, f"%{number.removeprefix('0')}")

@@ -400,7 +400,7 @@ export const en: Record<keyof typeof id, string> = {
   // drafts
   'drafts.title': 'Notes not yet in the record',
   'drafts.no_record': 'Call without a record',
-  'drafts.attach': 'Put on the form',
+  'drafts.attach': 'To the form',
   'drafts.attach_help': 'Put on the incident that is open; what stands there already is not replaced',
   'drafts.copy': 'Copy',
   'drafts.copied': 'Copied.',

@@ -398,7 +398,7 @@ export const id = {
   // drafts
   'drafts.title': 'Catatan yang belum tersimpan',
   'drafts.no_record': 'Panggilan tanpa catatan',
-  'drafts.attach': 'Masukkan ke formulir',
+  'drafts.attach': 'Ke formulir',
   'drafts.attach_help': 'Masukkan ke kejadian yang sedang terbuka; isian yang sudah ada tidak diganti',
   'drafts.copy': 'Salin',
   'drafts.copied': 'Tersalin.',

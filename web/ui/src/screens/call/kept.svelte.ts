@@ -13,6 +13,9 @@ export interface Draft {
   /** The incident's id, or SIP's own for a call that the record does not know. */
   name: string;
   incident: string | null;
+  /** The incident's number, as people say it. */
+  called: number | null;
+  /** The caller's. */
   number: string | null;
   at: number;
   changes: Partial<Typed>;

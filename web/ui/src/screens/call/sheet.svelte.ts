@@ -265,6 +265,7 @@ export class Sheet {
     drafts.keep({
       name,
       incident: this.incident,
+      called: this.row?.number ?? null,
       number: this.callerNumber ?? this.row?.caller_number ?? null,
       at: Date.now(),
       changes,
