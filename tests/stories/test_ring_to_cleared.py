@@ -82,6 +82,11 @@ async def test_from_the_ring_to_the_end_of_the_mission(  # noqa: PLR0915 - a sto
             await desk.hangs_up()
             await caller.is_hung_up_on()
 
+            async def is_over() -> bool:
+                return await status_of(town, incident) == "ended"
+
+            await until(is_over, "the record says the call is over")
+
         # They are followed on their way.
         await crew.goes()
         await crew.drives_to(MARKET)
@@ -97,7 +102,9 @@ async def test_from_the_ring_to_the_end_of_the_mission(  # noqa: PLR0915 - a sto
         await until(is_closed, "the incident is closed by rule, as the crew said it ended")
 
         history = await desk.history(incident)
-        told = [line for line in history if not line.endswith(("IncidentDescribed", "MissionDelivered"))]
+        # How often a form saves itself, and whether a crew is alerted again, is a matter of how busy the machine is.
+        by_pace = ("IncidentDescribed", "MissionDelivered", "OfferRealerted")
+        told = [line for line in history if not line.endswith(by_pace)]
         assert told == [
             "agi IncidentOpened",
             "agi CallRang",
