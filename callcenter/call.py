@@ -169,6 +169,9 @@ NEXT: dict[tuple[Status, type[Event]], Status] = {
     (Status.RINGING, CallAnswered): Status.TALKING,
     (Status.RINGING, CallAbandoned): Status.ABANDONED,
     (Status.RINGING, CallEnded): Status.ENDED,
+    # The call-taker's page died and another seat has the caller now.
+    (Status.TALKING, CallAnswered): Status.TALKING,
+    (Status.HELD, CallAnswered): Status.TALKING,
     (Status.TALKING, CallHeld): Status.HELD,
     (Status.TALKING, CallEnded): Status.ENDED,
     (Status.HELD, CallResumed): Status.TALKING,
@@ -198,6 +201,8 @@ def ring(
 
 def hear(call: Call, event: Event) -> list[Event]:
     """What the telephone says has happened. News that comes late or twice changes nothing."""
+    if isinstance(event, CallAnswered) and call.seat == event.seat:
+        return []
     return [event] if (call.status, type(event)) in NEXT else []
 
 
@@ -246,7 +251,9 @@ def evolve(call: Call | None, event: Event) -> Call:
         case CallMoved():
             return replace(call, incident=event.incident)
         case CallAnswered():
-            answered = replace(call, answered_at=event.at, seat=event.seat, call_taker=event.call_taker)
+            # How long a caller waited is known at the first answer.
+            first = call.answered_at or event.at
+            answered = replace(call, answered_at=first, seat=event.seat, call_taker=event.call_taker)
             return replace(answered, status=NEXT[call.status, CallAnswered])
         case CallEnded():
             return replace(call, status=NEXT[call.status, CallEnded], ended_at=event.at, cause=event.cause)

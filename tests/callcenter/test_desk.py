@@ -301,3 +301,16 @@ async def test_an_officer_works_a_report_to_its_end_and_it_can_come_back(ledger:
         await desk.change_report(book, ticket.id, lambda r: report.reopen(r, "belum", now=LATER))
     assert await status(pool, "report", ticket.id) == "assigned"
     assert await pool.fetchval("SELECT bounces FROM report WHERE id = $1", ticket.id) == 1
+
+
+async def test_a_caller_given_to_another_seat_is_theirs_and_waited_until_the_first_answer(
+    ledger: Ledger, pool: Pool
+) -> None:
+    taken = await call_from(ledger)
+    id_ = await uniqueid(pool, taken)
+    for seat_name, at in (("seat-01", LATER), ("seat-01", LATER), ("seat-02", LATER + timedelta(seconds=20))):
+        await desk.call_answered(ledger, id_, seat_name=seat_name, at=at)
+    row = await pool.fetchrow("SELECT status, seat, answered_at FROM call WHERE id = $1", taken.call)
+    assert row is not None
+    assert tuple(row) == ("talking", "seat-02", LATER)
+    assert await story(ledger, "call", taken.call) == ["CallRang", "CallAnswered", "CallAnswered"]
