@@ -47,6 +47,8 @@ class Phone(TypedDict):
     password: str
     ws_url: str
     display: str
+    since: datetime
+    """When this sitting began. A SeatTaken of this seat after it: the telephone is somewhere else now."""
 
 
 class TicketAnswer(TypedDict):

@@ -7,7 +7,7 @@ always get in.
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
 from secrets import token_urlsafe
@@ -156,6 +156,16 @@ class Doors:
     async def sign_out(self, session: Session) -> None:
         """This session ends; its sockets are closed within seconds."""
         await self._pool.execute("UPDATE session SET revoked_at = now() WHERE hash = $1", session.hash)
+
+    async def is_in(self, login: str, *, since: datetime) -> bool:
+        """Whether this account has a session that was used since then."""
+        used: bool = await self._pool.fetchval(
+            """SELECT EXISTS (SELECT FROM session
+               WHERE account = $1 AND revoked_at IS NULL AND expires_at > now() AND seen_at >= $2)""",
+            login,
+            since,
+        )
+        return used
 
     async def revoke(self, login: str) -> int:
         """Every session of this account ends. Returns how many there were."""

@@ -404,6 +404,8 @@ async def test_consoles_are_told_when_we_go(visit: Visit, desk: Desk) -> None:
 async def test_a_seat_that_is_taken_is_seen_by_all(visit: Visit, desk: Desk) -> None:
     budi, sari = await (await visit("budi")).follow(), await visit("sari")
     await frame(budi, "snapshot")
-    (await sari.post("/session/phone")).ok()
+    phone = (await sari.post("/session/phone")).ok()
     said = await change(budi, "SeatTaken")
     assert (said["seats"][0]["name"], said["seats"][0]["account"]) == ("seat-01", "sari")
+    # By this time a console knows its own sitting from the next one.
+    assert said["events"][0]["at"] == phone["since"]

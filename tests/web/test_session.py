@@ -121,6 +121,18 @@ async def test_signing_out_ends_it(visit: Visit) -> None:
     assert (await sari.get("/session")).code == "session.needed"
 
 
+async def test_signing_out_leaves_the_seat_to_the_same_person_in_another_session(visit: Visit, pool: Pool) -> None:
+    here, elsewhere = await visit("sari"), await visit("sari")
+    (await here.post("/session/phone")).ok()
+    assert (await elsewhere.delete("/session")).status == 204
+    assert (await here.get("/session")).ok()["seat"] == {"name": "seat-01", "status": "paused"}
+    # A session that nobody has used for an hour does not hold the seat.
+    forgotten = await visit("sari")
+    await pool.execute("UPDATE session SET seen_at = now() - interval '1 hour' WHERE csrf = $1", forgotten.csrf)
+    assert (await here.delete("/session")).status == 204
+    assert not await pool.fetchval("SELECT count(*) FROM seat WHERE account IS NOT NULL")
+
+
 async def test_another_language_is_remembered(visit: Visit) -> None:
     sari = await visit("sari")
     assert (await sari.patch("/session", {"language": "en"})).ok()["language"] == "en"

@@ -50,9 +50,13 @@ async def speak(desk: Desk, ask: Ask[Language]) -> Me:
 
 @route("DELETE", "/session", action="session.keep")
 async def sign_out(desk: Desk, ask: Ask[Nothing]) -> Done:
-    """Sign out; the seat is free again, and sockets of this session are closed within seconds."""
-    await _get_up(desk, ask)
+    """Sign out; sockets of this session are closed within seconds.
+
+    The seat is free again, unless the same person is at work in another session.
+    """
     await desk.doors.sign_out(ask.session)
+    if not await desk.doors.is_in(ask.who.login, since=desk.now() - room.DESERTED_AFTER):
+        await _get_up(desk, ask)
     return Done(cookie=lambda response: response.del_cookie(COOKIE, path="/"))
 
 
@@ -60,14 +64,16 @@ async def sign_out(desk: Desk, ask: Ask[Nothing]) -> Done:
 async def take_seat(desk: Desk, ask: Ask[Nothing]) -> Phone:
     """Sit down: a seat, and a telephone password for this sitting."""
     # Not under an idempotency key: a password is kept nowhere. Asking twice gives the same seat and a new password.
+    now = desk.now()
     async with desk.ledger.book(by=ask.who.login) as book:
-        key = await room.take_seat(book, ask.who.login, seats=desk.seats, now=desk.now())
+        key = await room.take_seat(book, ask.who.login, seats=desk.seats, now=now)
     return Phone(
         seat=key.seat,
         uri=f"sip:{key.seat}@{room.SIP_REALM}",
         password=key.password,
         ws_url=desk.doorplate.sip_url(ask.http),
         display=ask.who.name,
+        since=now,
     )
 
 
