@@ -279,6 +279,12 @@ class CallTaker(Person):
     async def is_up_to_date(self) -> None:
         await expect(self.the("connection")).to_contain_text("●", timeout=30_000)
 
+    async def is_told_that_the_telephone_is(self, state: str, words: str) -> None:
+        """Nothing rings here, and the telephone says why."""
+        await expect(self.the("phone-state")).to_have_attribute("data-state", state)
+        await expect(self.the("phone-state")).to_contain_text(words)
+        await expect(self.the("availability")).to_have_count(0)
+
     async def leaves(self) -> None:
         """Sign out; the seat is free again."""
         await self.page.locator("header").get_by_role("button", name="Keluar").click()

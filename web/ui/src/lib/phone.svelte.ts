@@ -12,10 +12,12 @@ export interface Credentials {
   uri: string;
   password: string;
   ws_url: string;
+  /** When this sitting began: whoever sits down later has the telephone. */
+  since: string;
   display: string;
 }
 
-export type LineState = 'off' | 'connecting' | 'registered' | 'lost' | 'refused';
+export type LineState = 'off' | 'connecting' | 'registered' | 'lost' | 'refused' | 'taken' | 'freed';
 
 export interface LineCall {
   /** SIP's own name for the call: steady while everything else may be unknown. */
@@ -39,6 +41,8 @@ export interface PhoneStats {
 }
 
 const REGISTER_AGAIN_MS = [500, 1000, 2000, 4000];
+/** How long a telephone that no longer rings may go on looking as if it did. */
+const REGISTER_EVERY_MS = 30_000;
 /** Host candidates are there at once; waiting longer only keeps the caller waiting. */
 const GATHER_MS = 250;
 
@@ -47,6 +51,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export class Phone {
   line = $state<LineState>('off');
   seat = $state<string | null>(null);
+  since = $state<string | null>(null);
   call = $state<LineCall | null>(null);
   micProblem = $state<string | null>(null);
   level = $state({ theirs: 0, ours: 0 });
@@ -62,12 +67,15 @@ export class Phone {
   #speaker = new Audio();
   #failures = 0;
   #meter: ReturnType<typeof setInterval> | undefined;
+  #keeping: ReturnType<typeof setInterval> | undefined;
 
   async connect(credentials: Credentials): Promise<void> {
     this.disconnect();
     this.seat = credentials.seat;
+    this.since = credentials.since;
     this.line = 'connecting';
     const { UA: Agent, WebSocketInterface } = await import('jssip');
+    if (this.seat === null || this.since !== credentials.since) return;
     const agent = new Agent({
       sockets: [new WebSocketInterface(credentials.ws_url)],
       uri: credentials.uri,
@@ -81,39 +89,70 @@ export class Phone {
     });
     this.#agent = agent;
     agent.on('registered', () => {
+      if (!this.#isOurs(agent)) return;
       this.#failures = 0;
       this.line = 'registered';
     });
     agent.on('unregistered', () => {
-      if (this.#agent === agent) this.line = 'lost';
+      if (this.#isOurs(agent)) this.line = 'lost';
     });
     agent.on('registrationFailed', () => this.#registerAgain(agent));
     agent.on('disconnected', () => {
-      if (this.#agent === agent) this.line = 'lost';
+      if (this.#isOurs(agent)) this.line = 'lost';
     });
     agent.on('newRTCSession', (event: RTCSessionEvent) => {
       if (String(event.originator) === 'remote') this.#ring(event as IncomingRTCSessionEvent);
     });
     agent.start();
+    this.#keeping = setInterval(this.#registerNow, REGISTER_EVERY_MS);
+    addEventListener('online', this.#registerNow);
+  }
+
+  /** Still the telephone of this page, and not one whose seat somebody else has. */
+  #isOurs(agent: UA): boolean {
+    return this.#agent === agent && this.seat !== null;
+  }
+
+  #registerNow = (): void => {
+    if (this.line === 'registered' && this.#agent?.isConnected()) this.#agent.register();
+  };
+
+  /** The seat is somebody else's, or nobody's. Nothing rings here any more; who is on the line here stays on it. */
+  giveUp(why: 'taken' | 'freed'): void {
+    if (this.seat === null) return;
+    this.seat = null;
+    this.line = why;
+    this.#stopKeeping();
+    if (!this.#session) this.#stop();
+  }
+
+  #stopKeeping(): void {
+    clearInterval(this.#keeping);
+    removeEventListener('online', this.#registerNow);
+  }
+
+  #stop(): void {
+    const agent = this.#agent;
+    this.#agent = null;
+    this.#failures = 0;
+    agent?.stop();
   }
 
   /** A seat's password reaches Asterisk a moment after it reached us: being refused once means nothing. */
   #registerAgain(agent: UA): void {
-    if (this.#agent !== agent) return;
+    if (!this.#isOurs(agent)) return;
     this.line = this.#failures > 5 ? 'refused' : 'connecting';
     const wait_ms = REGISTER_AGAIN_MS[Math.min(this.#failures++, REGISTER_AGAIN_MS.length - 1)];
     setTimeout(() => {
-      if (this.#agent === agent && agent.isConnected()) agent.register();
+      if (this.#isOurs(agent) && agent.isConnected()) agent.register();
     }, wait_ms);
   }
 
   disconnect(): void {
-    const agent = this.#agent;
-    this.#agent = null;
-    this.#failures = 0;
     this.line = 'off';
     this.seat = null;
-    agent?.stop();
+    this.#stopKeeping();
+    this.#stop();
   }
 
   #ring({ session, request }: IncomingRTCSessionEvent): void {
@@ -180,6 +219,7 @@ export class Phone {
     this.lastEnd = cause;
     const call = this.call;
     this.call = null;
+    if (this.seat === null) this.#stop();
     if (call) this.onEnd(call);
   }
 

@@ -155,6 +155,7 @@ export interface Seat {
   name: string;
   status: SeatStatus;
   account: string | null;
+  since: string;
 }
 
 export interface Report {
