@@ -41,8 +41,15 @@ async def test_a_console_whose_telephone_is_elsewhere_says_so_and_takes_it_back(
             await first.is_rung()
             await first.answers()
             await caller.answered()
+            # Taken away in mid call: the conversation goes on, and cannot be ended by sitting down again.
+            await first.do("POST", "/session/phone")
+            await first.is_told_that_the_telephone_is("taken", ELSEWHERE)
+            await expect(first.the("take-seat")).to_be_disabled()
+            await first.keys.press("Alt+r")
+            await first.hears_and_is_heard()
             await first.hangs_up()
             await caller.is_hung_up_on()
+            await first.takes_a_seat()
 
 
 async def test_signing_out_in_mid_call_is_asked_and_a_reload_gives_the_caller_back(town: Town) -> None:
