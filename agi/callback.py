@@ -167,7 +167,8 @@ class Callbacks:
             except (LineDown, *AWAY) as error:
                 log.info("a caller cannot be rung back now", extra={"error": str(error)})
             try:
-                await asyncio.wait_for(self._changed.wait(), LOOK_S if pending else IDLE_S)
+                async with asyncio.timeout(LOOK_S if pending else IDLE_S):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

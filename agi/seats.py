@@ -56,7 +56,8 @@ class Seats:
         self._changed.set()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._changed.wait()
             self._changed.clear()
             try:
                 await self._tell(await wanted(pool))
