@@ -131,8 +131,12 @@ async def check(settings: Settings) -> int:
         _say(f"PostgreSQL cannot be reached: {str(error) or type(error).__name__}")
         return 2
     count = Count()
-    async with pool, pool.acquire() as connection:
-        wrong = await audit(connection, count)
+    try:
+        async with pool, pool.acquire() as connection:
+            wrong = await audit(connection, count)
+    except asyncpg.UndefinedTableError:
+        _say("there is no record in this database yet; run: siaga112 migrate")
+        return 2
     if wrong is not None:
         _say(f"log and rows do not agree: {wrong}")
         return 1

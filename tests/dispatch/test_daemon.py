@@ -121,6 +121,9 @@ async def test_the_audit_command_answers_by_its_exit_code(room: Room, dsn: str, 
     code, said = await audit(dsn)
     assert code == 1
     assert f"mission {mission}: alerts is 9 in the row, 1 by the log" in said
+    await room.pool.execute("ALTER TABLE log RENAME TO gone")
+    code, said = await audit(dsn)
+    assert (code, said) == (2, "there is no record in this database yet; run: siaga112 migrate\n")
     code, said = await audit("postgresql://127.0.0.1:1/nothing")
     assert code == 2
     assert "cannot be reached" in said
