@@ -57,7 +57,8 @@ async def _within(desk: Desk, ask: Callable[[Desk], Awaitable[Part]]) -> Part:
 
 
 async def _postgresql(desk: Desk) -> Part:
-    await desk.pool.fetchval("SELECT 1")
+    if await desk.pool.fetchval("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"):
+        return Part(ok=False, detail="PostgreSQL refuses to write; calls still ring, and are kept in the spool")
     return WELL
 
 

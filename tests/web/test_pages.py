@@ -140,6 +140,16 @@ async def test_what_is_not_ready_is_named(visit: Visit, desk: Desk) -> None:
     assert "dispatch is not connected" in answer.json["parts"]["dispatch"]["detail"]
 
 
+async def test_a_postgresql_that_refuses_to_write_is_not_ready(visit: Visit, desk: Desk) -> None:
+    stranger = await visit()
+    name = await desk.pool.fetchval("SELECT current_database()")
+    await desk.pool.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await desk.pool.expire_connections()
+    answer = await stranger.get("/health/ready", root="")
+    assert answer.status == 503
+    assert "refuses to write" in answer.json["parts"]["postgresql"]["detail"]
+
+
 async def test_all_parts_together_are_ready_and_one_that_hangs_or_goes_is_named(
     visit: Visit, desk: Desk, dsn: str
 ) -> None:
